@@ -1,0 +1,239 @@
+//! How a command fails: one type, one rendering, one table of exit codes.
+
+use std::{io, process::ExitCode};
+
+use anstyle::{AnsiColor, Style};
+use jackfield_host::failure::{Failure, HostFault};
+use jackfield_package::Refusal;
+use serde_json::{Map, Value, json};
+
+use crate::{flags::Format, page::plain};
+
+/// What a command says when it can't do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// Whose matter it is; decides the exit code.
+    kind: Kind,
+    /// Stable kebab-case word.
+    code: String,
+    /// What failed, on what, and what was expected.
+    message: String,
+    /// The next command to try.
+    hint: Option<String>,
+    /// More for a machine, merged into the JSON.
+    details: Map<String, Value>,
+}
+
+pub(crate) type Done = Result<(), Failed>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The host, a file or the network.
+    Fault,
+    /// The command line.
+    Usage,
+    /// A check, a signature or a policy said no.
+    Refused,
+    /// The connector's own answer.
+    Connector,
+    /// The host denied what the call could not do without.
+    Denied,
+    /// A limit was used up.
+    Limit,
+    /// The connector panicked or trapped.
+    Crashed,
+    /// What was named does not exist here.
+    NotFound,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+impl Kind {
+    /// The exit code, as `jackfield --help` and docs/reference/cli.md list it.
+    fn exit_code(self) -> u8 {
+        match self {
+            Self::Fault => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Connector => 4,
+            Self::Denied => 5,
+            Self::Limit => 6,
+            Self::Crashed => 7,
+            Self::NotFound => 8,
+            // What a shell reports for a program that SIGINT ended.
+            Self::Cancelled => 130,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Fault => "fault",
+            Self::Usage => "usage",
+            Self::Refused => "refused",
+            Self::Connector => "connector",
+            Self::Denied => "denied",
+            Self::Limit => "limit",
+            Self::Crashed => "crashed",
+            Self::NotFound => "not-found",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Failed {
+    pub(crate) fn new(kind: Kind, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, code: code.into(), message: message.into(), hint: None, details: Map::new() }
+    }
+
+    /// The command line asks for what can't be.
+    pub(crate) fn usage(code: &str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, code, message)
+    }
+
+    /// A file operation failed. `message` says what was tried, on which path. A file that is not there is `not found`.
+    pub(crate) fn file(message: impl std::fmt::Display, error: &io::Error) -> Self {
+        let (kind, code) = match error.kind() {
+            io::ErrorKind::NotFound => (Kind::NotFound, "file-not-found"),
+            _ => (Kind::Fault, "file-fault"),
+        };
+        Self::new(kind, code, format!("{message}: {}", cause(error)))
+    }
+
+    /// The next command to try.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// One more key of the JSON form.
+    #[must_use]
+    pub(crate) fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Writes it to stderr and gives the exit code. The one place where errors are rendered.
+    pub(crate) fn report(&self, format: Format) -> ExitCode {
+        let mut stderr = anstream::stderr().lock();
+        // Nobody is left to tell if stderr is gone.
+        let _ = match format {
+            Format::Human => write_human(self, &mut stderr),
+            Format::Json => write_json(self, &mut stderr),
+        };
+        ExitCode::from(self.kind.exit_code())
+    }
+}
+
+fn write_human(failed: &Failed, to: &mut dyn io::Write) -> io::Result<()> {
+    let (error, hint) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold());
+    writeln!(to, "{error}error:{error:#} {}", plain(&failed.message))?;
+    if let Some(text) = &failed.hint {
+        let mut lines = text.lines();
+        writeln!(to, "  {hint}hint:{hint:#} {}", plain(lines.next().unwrap_or_default()))?;
+        for line in lines {
+            writeln!(to, "        {}", plain(line))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_json(failed: &Failed, to: &mut dyn io::Write) -> io::Result<()> {
+    let mut error = json!({ "kind": failed.kind.word(), "code": failed.code, "message": failed.message });
+    if let Some(error) = error.as_object_mut() {
+        if let Some(hint) = &failed.hint {
+            error.insert("hint".to_owned(), json!(hint));
+        }
+        error.extend(failed.details.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    writeln!(to, "{}", json!({ "error": error }))
+}
+
+/// The words of the operating system, without Rust's `(os error 2)`.
+fn cause(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { code, message, hint } = refusal;
+        Self { hint, ..Self::new(Kind::Refused, code, message) }
+    }
+}
+
+impl From<HostFault> for Failed {
+    fn from(fault: HostFault) -> Self {
+        Self { hint: fault.hint, ..Self::new(Kind::Fault, "host-fault", fault.message) }
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        let message = failure.to_string();
+        let details = serde_json::to_value(&failure).ok();
+        let failed = match failure {
+            Failure::Guest(error) => {
+                let hint = match (error.retry_after, error.retryable, error.request_sent) {
+                    (Some(after), ..) => Some(format!("the connector says to try again after {} ms", after.as_millis())),
+                    (None, Some(true), false) => Some("the connector says that the same call may succeed later".to_owned()),
+                    (None, Some(true), true) => Some(
+                        "the connector says that the same call may succeed later, but a request was sent and may have had \
+                         an effect: try again with the same --idempotency-key"
+                            .to_owned(),
+                    ),
+                    _ => None,
+                };
+                Self { hint, ..Self::new(Kind::Connector, error.code, message) }
+            }
+            Failure::Panic(panic) => {
+                let frames: Vec<_> = panic.backtrace.iter().map(|frame| format!("  at {frame}")).collect();
+                let message = if frames.is_empty() { message } else { format!("{message}\n{}", frames.join("\n")) };
+                Self::new(Kind::Crashed, "connector-crashed", message)
+                    .hint("this is a fault of the connector: report it to its author with the lines above")
+            }
+            Failure::Limit(exceeded) => Self::new(Kind::Limit, format!("limit-{}", exceeded.limit), message),
+            Failure::Denied(denial) => Self {
+                hint: denial.fix.clone(),
+                ..Self::new(Kind::Denied, format!("denied-{}", denial.layer), message)
+            },
+            Failure::Host(fault) => return fault.into(),
+            Failure::Cancelled => Self::new(Kind::Cancelled, "cancelled", message),
+        };
+        match details {
+            Some(details) => failed.detail("failure", details),
+            None => failed,
+        }
+    }
+}
+
+/// Tells a wrong command line in the same two parts as everything else; `--help` and `--version` are answers.
+pub(crate) fn command_line(error: &clap::Error, format: Format) -> ExitCode {
+    use clap::error::ErrorKind;
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return ExitCode::from(Kind::Usage.exit_code());
+    }
+    let text = error.render().to_string();
+    let (mut message, mut hints) = (Vec::new(), Vec::new());
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if let Some(tip) = line.strip_prefix("tip: ") {
+            hints.push(tip.to_owned());
+        } else if let Some(usage) = line.strip_prefix("Usage: ") {
+            hints.push(format!("usage: {usage}"));
+        } else if !line.starts_with("For more information") {
+            message.push(line.strip_prefix("error: ").unwrap_or(line));
+        }
+    }
+    if hints.is_empty() {
+        hints.push("see `jackfield --help`".to_owned());
+    }
+    Failed::usage("command-line", message.join(" ")).hint(hints.join("\n")).report(format)
+}
+
+/// The style of what a person should look at first.
+pub(crate) const STRONG: Style = Style::new().bold();

@@ -1,0 +1,145 @@
+//! What stands below the flags in every `--help`.
+
+pub(crate) const TOP: &str = "\
+A connector's life:
+  jackfield new fetch-issues --namespace acme    # a folder that builds
+  jackfield build fetch-issues
+  jackfield check fetch-issues                   # the registry's rules, here
+  jackfield test fetch-issues
+  jackfield key new release
+  jackfield sign fetch-issues.wasm --key release
+  jackfield trust add release --namespace acme
+  jackfield install fetch-issues.wasm
+  jackfield invoke acme:fetch-issues list --input '{\"repository\": \"acme/site\"}' --bill
+
+Exit codes:
+  0    done
+  1    the host failed, or a file or the network did
+  2    the command line is wrong, or asks for an answer that nobody can give
+  3    refused: a check, a signature or a policy said no
+  4    the connector answered with an error
+  5    denied: the connector asked what its manifest or its grant does not allow
+  6    the connector used up a limit
+  7    the connector crashed
+  8    not found, or not installed
+  130  cancelled
+
+Answers go to stdout, everything else to stderr. With --output json both are JSON.";
+
+pub(crate) const NEW: &str = "\
+Examples:
+  jackfield new fetch-issues --namespace acme
+  jackfield new ./connectors/fetch-issues";
+
+pub(crate) const BUILD: &str = "\
+Examples:
+  jackfield build
+  jackfield build connectors/fetch-issues --debug";
+
+pub(crate) const CHECK: &str = "\
+Examples:
+  jackfield check                               # the connector in this folder
+  jackfield check fetch-issues.wasm --output json
+  jackfield check strange.wasm --no-run         # reads it, runs nothing
+
+Exit code 3 if a check fails.";
+
+pub(crate) const TEST: &str = "\
+Examples:
+  jackfield test
+  jackfield test connectors/fetch-issues --filter retry";
+
+pub(crate) const INSPECT: &str = "\
+Examples:
+  jackfield inspect fetch-issues.wasm
+  jackfield inspect fetch-issues.wasm --output json | jq .manifest.egress";
+
+pub(crate) const KEY: &str = "\
+Examples:
+  jackfield key new release
+  jackfield key show release > release.pub.pem";
+
+pub(crate) const KEY_NEW: &str = "\
+The key is written to <home>/keys/NAME.pem: PKCS#8, encrypted, mode 0600, readable by openssl.
+
+Examples:
+  jackfield key new release                                  # asks for the passphrase, twice
+  jackfield key new ci --passphrase-file /run/secrets/passphrase
+  jackfield key new ci --passphrase-fd 3 3< <(pass show jackfield)";
+
+pub(crate) const KEY_SHOW: &str = "\
+Examples:
+  jackfield key show release > release.pub.pem
+  jackfield key show release --output json | jq -r .keyid";
+
+pub(crate) const TRUST: &str = "\
+Examples:
+  jackfield trust add acme.pub.pem --namespace acme
+  jackfield trust list";
+
+pub(crate) const TRUST_ADD: &str = "\
+Examples:
+  jackfield trust add acme.pub.pem --namespace acme --label 'Acme, release key 2026'
+  jackfield trust add release                   # my own key, for every namespace";
+
+pub(crate) const SIGN: &str = "\
+Examples:
+  jackfield sign fetch-issues.wasm --key release
+  jackfield sign fetch-issues.wasm --key release --evidence evidence/
+  openssl pkeyutl -verify -rawin -in evidence/pae.bin -sigfile evidence/sig.bin \\
+      -pubin -inkey evidence/public.pem";
+
+pub(crate) const VERIFY: &str = "\
+Examples:
+  jackfield verify fetch-issues.wasm --explain
+  jackfield verify fetch-issues.wasm --key acme.pub.pem
+  jackfield verify fetch-issues.wasm --bundle downloads/fetch-issues.sigstore.json
+
+Exit code 3 if it is refused.";
+
+pub(crate) const INSTALL: &str = "\
+Shows what the connector asks for and why, and then asks. Without a terminal, say what to grant.
+
+Examples:
+  jackfield install fetch-issues.wasm
+  jackfield install fetch-issues.wasm --grant-all
+  jackfield install fetch-issues.wasm --allow 'GET https://api.example.com' --operation list
+  jackfield install fetch-issues.wasm --grant-all --credential api=/etc/jackfield/token
+  jackfield install feed.wasm --grant-none --config '{\"feeds\": [\"https://example.com/feed\"]}'";
+
+pub(crate) const GRANT: &str = "\
+A destination is '[METHODS ]SCHEME://HOST[:PORTS][ via ADDRESSES]': METHODS such as GET,POST or *, left out GET
+and HEAD; HOST a name, *.name, {config_field} or an address; ADDRESSES private networks it may resolve to.
+
+Examples:
+  jackfield grant acme:fetch-issues                       # shows it
+  jackfield grant acme:fetch-issues --allow 'GET,POST https://api.example.com'
+  jackfield grant acme:fetch-issues --allow 'GET https://intranet.example via 10.0.0.0/8'
+  jackfield grant acme:fetch-issues --deny api.example.com --limit time-ms=60000
+  jackfield grant acme:fetch-issues --none                # computing only";
+
+pub(crate) const LIST: &str = "\
+Examples:
+  jackfield list
+  jackfield list --output json | jq -r '.installations[].name'";
+
+pub(crate) const UNINSTALL: &str = "\
+Examples:
+  jackfield uninstall acme:fetch-issues";
+
+pub(crate) const ENABLE: &str = "\
+Examples:
+  jackfield enable acme:fetch-issues";
+
+pub(crate) const DISABLE: &str = "\
+Examples:
+  jackfield disable acme:fetch-issues";
+
+pub(crate) const INVOKE: &str = "\
+The answer's JSON goes to stdout; log lines, denials and the bill go to stderr. Ctrl-C cancels.
+
+Examples:
+  jackfield invoke acme:fetch-issues list --input '{\"repository\": \"acme/site\"}'
+  jackfield invoke acme:fetch-issues list --input @query.json --bill
+  echo '{\"text\": \"a,b\"}' | jackfield invoke acme:csv parse --input -
+  jackfield invoke acme:csv convert --input '{\"from\": {\"$file\": \"table\"}}' --file table=table.csv --out .";

@@ -1,0 +1,389 @@
+//! Every flag of the command, on one page. What a flag's text means is parsed here or in [`crate::values`]; what it does
+//! stands in `commands/`, one file a command.
+
+use std::path::PathBuf;
+
+use clap::{
+    Args, Parser, Subcommand, ValueEnum, ValueHint,
+    builder::styling::{AnsiColor, Styles},
+};
+use jackfield_host::grant::EgressGrant;
+use jackfield_package::Label;
+
+use crate::{
+    examples,
+    values::{CredentialSetting, FileArgument, LimitSetting, OperationName, TextSource},
+};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Build, sign, verify, install and invoke sandboxed connectors.
+#[derive(Debug, Parser)]
+#[command(name = "jackfield", version, styles = STYLES, after_help = examples::TOP, max_term_width = 110)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Where keys, trust and installations stand [default: $XDG_DATA_HOME/jackfield or ~/.local/share/jackfield]
+    #[arg(long, global = true, value_name = "DIR", env = "JACKFIELD_HOME", hide_env_values = true, value_hint = ValueHint::DirPath)]
+    pub(crate) home: Option<PathBuf>,
+    /// How answers (stdout) and errors (stderr) are written
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = Format::Human)]
+    pub(crate) output: Format,
+    /// When to colour; NO_COLOR is heeded
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    /// Only answers and errors: no progress, no notes, no log lines of connectors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more on stderr; twice for more still
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Root certificates (PEM) that connectors' requests trust besides the built-in ones
+    #[arg(long, global = true, value_name = "PEM", env = "JACKFIELD_CA_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    New(New),
+    Build(Build),
+    Check(Check),
+    Test(Test),
+    Inspect(Inspect),
+    Key(Key),
+    Trust(Trust),
+    Sign(Sign),
+    Verify(Verify),
+    Install(Install),
+    Grant(Grant),
+    List(List),
+    Uninstall(Name),
+    Enable(Enable),
+    Disable(Disable),
+    Invoke(Invoke),
+    #[command(hide = true)]
+    CompileComponent(CompileComponent),
+}
+
+/// Start a connector: a folder that builds and passes its test
+#[derive(Debug, Args)]
+#[command(after_help = examples::NEW)]
+pub(crate) struct New {
+    /// The connector's name, or the folder to make; its last part is the name
+    #[arg(value_name = "NAME|PATH", value_hint = ValueHint::DirPath)]
+    pub(crate) path: PathBuf,
+    /// Who publishes it
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<Label>,
+    /// Write into a folder that is not empty; files of the same names are replaced
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Compile a connector and put its manifest into it
+#[derive(Debug, Args)]
+#[command(after_help = examples::BUILD)]
+pub(crate) struct Build {
+    /// The connector's folder
+    #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) path: PathBuf,
+    /// Faster to build, slower to run, with names in backtraces
+    #[arg(long)]
+    pub(crate) debug: bool,
+}
+
+/// Check a component by every rule that needs no network: the registry's rules, word for word
+#[derive(Debug, Args)]
+#[command(after_help = examples::CHECK)]
+pub(crate) struct Check {
+    /// A component, or a connector's folder that has been built
+    #[arg(value_name = "COMPONENT|DIR", default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: PathBuf,
+    /// Leave out what runs the component: its `describe`, three times, against its manifest
+    #[arg(long)]
+    pub(crate) no_run: bool,
+}
+
+/// Run a connector's tests in the sandbox, against recorded exchanges
+#[derive(Debug, Args)]
+#[command(after_help = examples::TEST)]
+pub(crate) struct Test {
+    /// A connector's folder, or a component
+    #[arg(value_name = "PATH|COMPONENT", default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: PathBuf,
+    /// Only tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+}
+
+/// Show what a component is and asks for, without running it
+#[derive(Debug, Args)]
+#[command(after_help = examples::INSPECT)]
+pub(crate) struct Inspect {
+    /// A component
+    #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath)]
+    pub(crate) component: PathBuf,
+}
+
+/// Make and show signing keys
+#[derive(Debug, Args)]
+#[command(after_help = examples::KEY)]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) command: KeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key, encrypted with a passphrase. Nobody trusts it until somebody says so
+    #[command(after_help = examples::KEY_NEW)]
+    New {
+        /// What to call it here
+        #[arg(value_name = "NAME")]
+        name: Label,
+        #[command(flatten)]
+        passphrase: Passphrase,
+    },
+    /// List the keys of this home
+    List,
+    /// Show a key's public half and its id
+    #[command(after_help = examples::KEY_SHOW)]
+    Show {
+        /// A key of this home
+        #[arg(value_name = "NAME")]
+        name: Label,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Passphrase {
+    /// Read the passphrase from this descriptor, up to the end of its first line
+    #[arg(long, value_name = "N", conflicts_with = "passphrase_file")]
+    pub(crate) passphrase_fd: Option<i32>,
+    /// Read the passphrase from the first line of this file
+    #[arg(long, value_name = "PATH", env = "JACKFIELD_PASSPHRASE_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// Say whose signatures count
+#[derive(Debug, Args)]
+#[command(after_help = examples::TRUST)]
+pub(crate) struct Trust {
+    #[command(subcommand)]
+    pub(crate) command: TrustCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// Trust a key
+    #[command(after_help = examples::TRUST_ADD)]
+    Add {
+        /// A public key (PEM), or the name of a key of this home
+        #[arg(value_name = "PEM|NAME", value_hint = ValueHint::FilePath)]
+        key: PathBuf,
+        /// Only for packages of this namespace; may be repeated. Left out: for all
+        #[arg(long, value_name = "NAMESPACE")]
+        namespace: Vec<Label>,
+        /// What to call it in lists
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+    },
+    /// List the trusted keys
+    List,
+    /// Trust a key no longer. What is installed stays; disable it if it must stop
+    Remove {
+        /// The key's id or the beginning of it, its label, or the name of a key of this home
+        #[arg(value_name = "KEYID|NAME")]
+        key: String,
+    },
+}
+
+/// Sign a component: writes COMPONENT's bundle, `<component>.sigstore.json`, beside it
+#[derive(Debug, Args)]
+#[command(after_help = examples::SIGN)]
+pub(crate) struct Sign {
+    /// A component that passes `jackfield check --no-run`
+    #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath)]
+    pub(crate) component: PathBuf,
+    /// Which key of this home
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key: Label,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
+    /// Also write payload, pae.bin, sig.bin and public.pem there, for openssl and others
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) evidence: Option<PathBuf>,
+}
+
+/// Hold a component against its signatures and the trusted keys
+#[derive(Debug, Args)]
+#[command(after_help = examples::VERIFY)]
+pub(crate) struct Verify {
+    /// A component
+    #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath)]
+    pub(crate) component: PathBuf,
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
+    /// Show every step, with what it looked at
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evidence {
+    /// A bundle of statements; may be repeated [default: <component>.sigstore.json]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) bundle: Vec<PathBuf>,
+    /// Trust exactly these public keys (PEM) instead of those of `jackfield trust list`; may be repeated
+    #[arg(long = "key", value_name = "PEM", value_hint = ValueHint::FilePath)]
+    pub(crate) keys: Vec<PathBuf>,
+}
+
+/// Install a component: verified, pinned by digest, with a grant
+#[derive(Debug, Args)]
+#[command(after_help = examples::INSTALL)]
+pub(crate) struct Install {
+    /// A component
+    #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath)]
+    pub(crate) component: PathBuf,
+    #[command(flatten)]
+    pub(crate) evidence: Evidence,
+    /// Grant all destinations, operations and limits that it asks for
+    #[arg(long, conflicts_with = "grant_none")]
+    pub(crate) grant_all: bool,
+    /// Grant nothing beyond computing
+    #[arg(long, conflicts_with = "allow")]
+    pub(crate) grant_none: bool,
+    #[command(flatten)]
+    pub(crate) edits: GrantEdits,
+}
+
+/// Show or change what an installation may do
+#[derive(Debug, Args)]
+#[command(after_help = examples::GRANT)]
+pub(crate) struct Grant {
+    /// An installation's name, `namespace:name`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Start from everything that it asks for; credentials and config stay
+    #[arg(long, conflicts_with = "none")]
+    pub(crate) all: bool,
+    /// Start from nothing
+    #[arg(long, alias = "reset-to-none")]
+    pub(crate) none: bool,
+    /// No longer grant this destination: as `jackfield grant NAME` shows it, or its host; may be repeated
+    #[arg(long, value_name = "EGRESS")]
+    pub(crate) deny: Vec<String>,
+    #[command(flatten)]
+    pub(crate) edits: GrantEdits,
+}
+
+/// What `install` and `grant` both can set.
+#[derive(Debug, Args)]
+pub(crate) struct GrantEdits {
+    /// Grant a destination, such as 'GET,POST https://api.example.com'; may be repeated
+    #[arg(long, value_name = "EGRESS", value_parser = crate::values::egress)]
+    pub(crate) allow: Vec<EgressGrant>,
+    /// Grant only this operation; may be repeated. '*' grants all
+    #[arg(long, value_name = "OPERATION")]
+    pub(crate) operation: Vec<OperationName>,
+    /// Set a limit, such as fuel=2000000000 or memory-bytes=128MiB; NAME=default takes it back; may be repeated
+    #[arg(long, value_name = "LIMIT=VALUE")]
+    pub(crate) limit: Vec<LimitSetting>,
+    /// Say which file (mode 0600) holds the secret of an `auth` entry; ID= takes it back; may be repeated
+    #[arg(long, value_name = "ID=PATH")]
+    pub(crate) credential: Vec<CredentialSetting>,
+    /// The connector's settings: JSON, or @ and a file
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) config: Option<TextSource>,
+}
+
+/// List what is installed
+#[derive(Debug, Args)]
+#[command(after_help = examples::LIST)]
+pub(crate) struct List {}
+
+/// Remove an installation and its grant
+#[derive(Debug, Args)]
+#[command(after_help = examples::UNINSTALL)]
+pub(crate) struct Name {
+    /// An installation's name, `namespace:name`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// Let a disabled installation run again
+#[derive(Debug, Args)]
+#[command(after_help = examples::ENABLE)]
+pub(crate) struct Enable {
+    /// An installation's name, `namespace:name`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// The kill switch: stop an installation at once, running calls included
+#[derive(Debug, Args)]
+#[command(after_help = examples::DISABLE)]
+pub(crate) struct Disable {
+    /// An installation's name, `namespace:name`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// Run one operation in the sandbox
+#[derive(Debug, Args)]
+#[command(after_help = examples::INVOKE)]
+pub(crate) struct Invoke {
+    /// An installation's name, `namespace:name`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// One of its operations
+    #[arg(value_name = "OPERATION")]
+    pub(crate) operation: String,
+    /// The input: JSON, @ and a file, or - for stdin
+    #[arg(long, short, value_name = "JSON|@FILE|-", default_value = "{}")]
+    pub(crate) input: TextSource,
+    /// Hand a file in, which the input names as {"$file": "ID"}; may be repeated
+    #[arg(long, value_name = "ID=PATH")]
+    pub(crate) file: Vec<FileArgument>,
+    /// Where to put the files that the connector creates
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
+    /// Print what the call used, to stderr
+    #[arg(long)]
+    pub(crate) bill: bool,
+    /// Equal across the retries of one logical call [default: a new one]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+}
+
+/// Compiles one component within limits; the host runs this as a child process.
+#[derive(Debug, Args)]
+pub(crate) struct CompileComponent {
+    pub(crate) component: PathBuf,
+    pub(crate) output: PathBuf,
+}

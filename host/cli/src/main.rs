@@ -1,0 +1,82 @@
+//! The `jackfield` command: the door to packages, keys and the host.
+//!
+//! [`flags`] has every flag on one page; [`commands`] has one file a command, each a `run(flags, &Context)`; [`ui`] and
+//! [`page`] write answers to stdout and everything else to stderr; [`error`] renders every failure and owns the exit
+//! codes.
+
+mod commands;
+mod context;
+mod error;
+mod examples;
+mod flags;
+mod page;
+mod ui;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    context::Context,
+    error::{Done, Failed},
+    flags::{Arguments, Command, Format},
+};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return error::command_line(&error, wanted_format(std::env::args_os().skip(1))),
+    };
+    let Arguments { global, command } = arguments;
+    let format = global.output;
+    match start(global, command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => failed.report(format),
+    }
+}
+
+fn start(global: flags::Global, command: Command) -> Done {
+    let context = Context::new(global)?;
+    init_tracing(&context);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failed::file("cannot start the runtime", &error))?;
+    runtime.block_on(run(command, &context))
+}
+
+async fn run(command: Command, context: &Context) -> Done {
+    match command {
+        Command::New(flags) => commands::new::run(flags, context).await,
+        Command::Build(flags) => commands::build::run(flags, context).await,
+        Command::Test(flags) => commands::test::run(flags, context).await,
+        _ => Err(Failed::usage("command-missing", "this command is not built in yet")),
+    }
+}
+
+/// Diagnostics of the host's own, for `-v`: never part of an answer, so never there unasked.
+fn init_tracing(context: &Context) {
+    let level = match context.ui.verbosity() {
+        0 => return,
+        1 => "jackfield_host=info,jackfield=info",
+        _ => "jackfield_host=debug,jackfield=debug",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}
+
+/// What `--output` says on a command line that could not be parsed, so that a program gets its error as JSON even so.
+fn wanted_format(arguments: impl Iterator<Item = std::ffi::OsString>) -> Format {
+    let mut previous_is_output = false;
+    for argument in arguments {
+        if argument == "--output=json" || (previous_is_output && argument == "json") {
+            return Format::Json;
+        }
+        previous_is_output = argument == "--output";
+    }
+    Format::Human
+}
