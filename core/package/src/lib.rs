@@ -1,0 +1,36 @@
+//! What a Jackfield package is, and how anybody can check one.
+//!
+//! A *package* is a connector's name, `namespace:name`. A *release* is one immutable version of it: the bytes of a
+//! WebAssembly component that carries its own [`Manifest`] in a custom section, so that one [`Digest`] covers code and
+//! claims. A *statement* is a signed document about such a digest.
+//!
+//! The path that bytes take: [`Package::parse`] reads hostile bytes without running anything → [`check::check`] applies
+//! the rules an author can mend → [`verify::verify`] holds bundles of statements against trusted keys and is the only
+//! maker of a [`Verified`], which is the only thing a host installs.
+//!
+//! This crate does no I/O, reads no clock, draws no randomness and knows no runtime; it builds for wasm32.
+
+#![forbid(unsafe_code)]
+
+pub mod check;
+pub mod digest;
+pub mod egress;
+pub mod key;
+pub mod limits;
+pub mod manifest;
+pub mod name;
+pub mod package;
+pub mod refusal;
+pub mod schema;
+pub mod section;
+pub mod statement;
+pub mod strict_json;
+pub mod verify;
+mod world;
+
+pub use digest::Digest;
+pub use manifest::Manifest;
+pub use name::{Label, PackageName};
+pub use package::Package;
+pub use refusal::Refusal;
+pub use verify::Verified;

@@ -1,0 +1,127 @@
+//! Every bound of this crate: what grows, how far, in which unit, and why.
+
+/// Bytes of one label of a name. As WIT and OCI repository names allow, and short enough to read.
+pub const LABEL_BYTES: usize = 64;
+
+// ── JSON ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Levels of arrays and objects in strict JSON. Schemas of real connectors stay below 20.
+pub const JSON_DEPTH: usize = 32;
+
+/// Bytes of the manifest section. The largest connector with 200 operations and their schemas stays below half of it.
+pub const MANIFEST_BYTES: usize = 256 << 10;
+
+/// Entries of the manifest's `egress`. Each is a line that a person reads before granting it.
+pub const EGRESS_ENTRIES: usize = 64;
+
+/// Entries of the manifest's `auth`.
+pub const AUTH_ENTRIES: usize = 16;
+
+/// Entries of the manifest's `operations`.
+pub const OPERATIONS: usize = 256;
+
+/// Entries of the manifest's `examples`.
+pub const EXAMPLES: usize = 512;
+
+/// Entries of `categories`.
+pub const CATEGORIES: usize = 4;
+
+/// Entries of `keywords`.
+pub const KEYWORDS: usize = 16;
+
+/// Scopes of one `auth` entry or one operation.
+pub const SCOPES: usize = 128;
+
+/// Characters of `title` and of an operation's or example's title.
+pub const TITLE_CHARS: usize = 80;
+
+/// Characters of `summary` and of a `reason`.
+pub const SUMMARY_CHARS: usize = 240;
+
+/// Characters of `changes` and of an operation's `description`.
+pub const TEXT_CHARS: usize = 8_000;
+
+/// Characters of a link, a scope's name, a header's or parameter's name and an egress pattern.
+pub const WORD_CHARS: usize = 512;
+
+/// Subschemas that one value may be held against, counted through `$ref`, `allOf` and their like. Hand-written and
+/// derived schemas stay below 500; a bomb of references reaches millions.
+pub const SCHEMA_COST: u64 = 20_000;
+
+/// Bytes of the compiled program of one regular expression.
+pub const PATTERN_BYTES: usize = 1 << 20;
+
+// ── The component ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of a component. CPython with its standard library is 18 MB, SpiderMonkey 12 MB.
+pub const COMPONENT_BYTES: usize = 64 << 20;
+
+/// Sections at the component's top level. `wit-component` writes a few hundred for CPython.
+pub const TOP_LEVEL_SECTIONS: usize = 10_000;
+
+/// Sections in all, those of nested modules and components included.
+pub const TOTAL_SECTIONS: usize = 100_000;
+
+/// Nested modules and components in all. CPython brings about 40.
+pub const NESTED: usize = 1_000;
+
+/// Levels of nesting. `wit-component` nests once, a composition twice.
+pub const NESTING_DEPTH: usize = 8;
+
+/// Functions with a body, summed over all modules. CPython and SpiderMonkey have about 20 000 each.
+pub const FUNCTIONS: u64 = 200_000;
+
+/// Bytes of any custom section: debug information is the largest honest one.
+pub const CUSTOM_SECTION_BYTES: usize = 16 << 20;
+
+/// Bytes of the section `jackfield:readme`.
+pub const README_BYTES: usize = 256 << 10;
+
+/// Bytes of the section `jackfield:icon`.
+pub const ICON_BYTES: usize = 128 << 10;
+
+/// Imports of the component. All of WASI 0.2 is about 40 interfaces.
+pub const IMPORTS: u32 = 256;
+
+/// Exports of the component.
+pub const EXPORTS: u32 = 256;
+
+/// Bytes of the name of an import or export.
+pub const EXTERN_NAME_BYTES: usize = 256;
+
+// ── What a manifest may wish for ────────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of memory: as much as a 32-bit guest of a heavy language can use well.
+pub const WISH_MEMORY_BYTES: u64 = 1 << 30;
+
+/// Units of fuel a call: some ten seconds of computing.
+pub const WISH_FUEL: u64 = 100_000_000_000;
+
+/// Milliseconds a call.
+pub const WISH_TIME_MS: u64 = 600_000;
+
+/// Bytes of one HTTP response's body.
+pub const WISH_RESPONSE_BYTES: u64 = 256 << 20;
+
+// ── Statements and keys ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of a Sigstore bundle's JSON, log entries included.
+pub const BUNDLE_BYTES: usize = 256 << 10;
+
+/// Bytes of a statement inside its envelope.
+pub const STATEMENT_BYTES: usize = 64 << 10;
+
+/// Subjects of one statement.
+pub const SUBJECTS: usize = 16;
+
+/// Bundles that one verification looks at: each costs a signature check.
+pub const BUNDLES: usize = 64;
+
+/// Bytes of a PEM file with a key. Ours have about 400.
+pub const KEY_PEM_BYTES: usize = 8 << 10;
+
+/// Bytes of memory that reading an encrypted key may cost (scrypt's 128 × N × r).
+pub const KEY_SCRYPT_BYTES: u64 = 256 << 20;
+
+/// Rounds of PBKDF2 that reading an encrypted key may cost.
+pub const KEY_PBKDF2_ROUNDS: u32 = 10_000_000;

@@ -1,0 +1,38 @@
+//! Saying no, with a code that stays.
+
+use std::fmt;
+
+/// Why something was not accepted. The code is stable and has a page in docs/errors; the message names the thing and
+/// what was expected; the hint says what to do next.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Refusal {
+    /// Stable kebab-case word, such as `manifest-duplicate-key`.
+    pub code: &'static str,
+    /// What failed, on what, and what was expected.
+    pub message: String,
+    /// The next thing to do, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal without a hint.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.message, self.code)
+    }
+}
+
+impl std::error::Error for Refusal {}

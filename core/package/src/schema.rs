@@ -1,0 +1,254 @@
+//! JSON Schemas from strangers: compiled offline, with bounds on what holding a value against one may cost.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::{
+    Refusal,
+    limits::{PATTERN_BYTES, SCHEMA_COST},
+};
+
+/// The only dialect: JSON Schema 2020-12.
+pub const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// How many `$ref`s and subschemas may stand within each other.
+const DEPTH: usize = 200;
+
+/// A schema that can be used: valid, without references to elsewhere, and of bearable cost.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    validator: jsonschema::Validator,
+}
+
+impl Schema {
+    /// Compiles a schema. Regular expressions run in linear time, so look-around and back-references are refused.
+    ///
+    /// # Errors
+    /// `schema-invalid`, `schema-dialect`, `schema-reference` (not `#…` within the same schema), `schema-recursive` (a
+    /// reference that comes back to itself without going down into the value), `schema-too-costly`.
+    pub fn compile(schema: &Value) -> Result<Self, Refusal> {
+        if !(schema.is_object() || schema.is_boolean()) {
+            return Err(Refusal::new("schema-invalid", "a schema is an object"));
+        }
+        if let Some(dialect) = schema.get("$schema")
+            && dialect.as_str().map(|dialect| dialect.trim_end_matches('#')) != Some(DIALECT)
+        {
+            return Err(Refusal::new("schema-dialect", format!("`$schema` is {dialect}: expected `{DIALECT}`")));
+        }
+        Walk { root: schema, costs: HashMap::new(), open: Vec::new() }.cost(schema, Edge::Down)?;
+        let validator = jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .offline()
+            .with_pattern_options(
+                jsonschema::PatternOptions::regex().size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES),
+            )
+            .build(schema)
+            .map_err(|error| {
+                let shown = error.to_string().chars().take(300).collect::<String>();
+                Refusal::new("schema-invalid", format!("not a JSON Schema: {}", shown.escape_debug()))
+            })?;
+        Ok(Self { validator })
+    }
+
+    /// Where the value breaks the schema, at most ten places; none if it is valid.
+    pub fn faults(&self, value: &Value) -> Vec<String> {
+        self.validator
+            .iter_errors(value)
+            .take(10)
+            .map(|error| {
+                let path = error.instance_path().to_string();
+                let place = if path.is_empty() { "the value".to_owned() } else { format!("`{}`", path.escape_debug()) };
+                // Masked: a value may be large, or private.
+                let what = error.masked().to_string().chars().take(300).collect::<String>();
+                format!("{place}: {}", what.escape_debug())
+            })
+            .collect()
+    }
+
+    /// Whether the value is valid.
+    pub fn is_valid(&self, value: &Value) -> bool {
+        self.validator.is_valid(value)
+    }
+}
+
+/// How one schema leads to another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edge {
+    /// It is held against the same value.
+    Same,
+    /// It is held against a part of the value.
+    Down,
+}
+
+const SAME_ONE: [&str; 4] = ["not", "if", "then", "else"];
+const SAME_LIST: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+const SAME_MAP: [&str; 1] = ["dependentSchemas"];
+const DOWN_ONE: [&str; 6] =
+    ["additionalProperties", "propertyNames", "items", "contains", "unevaluatedItems", "unevaluatedProperties"];
+const DOWN_LIST: [&str; 1] = ["prefixItems"];
+const DOWN_MAP: [&str; 2] = ["properties", "patternProperties"];
+
+struct Walk<'s> {
+    root: &'s Value,
+    costs: HashMap<*const Value, u64>,
+    open: Vec<(*const Value, Edge)>,
+}
+
+impl<'s> Walk<'s> {
+    /// How many schemas a value meets below this one, references followed; each reference counts anew.
+    fn cost(&mut self, schema: &'s Value, edge: Edge) -> Result<u64, Refusal> {
+        let Value::Object(map) = schema else { return Ok(1) };
+        let identity: *const Value = schema;
+        if let Some(position) = self.open.iter().position(|(open, _)| *open == identity) {
+            let goes_down = edge == Edge::Down || self.open[position + 1..].iter().any(|(_, edge)| *edge == Edge::Down);
+            // Recursion that goes down ends with the value.
+            return if goes_down {
+                Ok(1)
+            } else {
+                Err(Refusal::new(
+                    "schema-recursive",
+                    "a `$ref` comes back to itself on the same value: checking never ends",
+                ))
+            };
+        }
+        if let Some(cost) = self.costs.get(&identity) {
+            return Ok(*cost);
+        }
+        if self.open.len() == DEPTH {
+            return Err(Refusal::new(
+                "schema-too-costly",
+                format!("schemas stand within each other deeper than {DEPTH} levels"),
+            ));
+        }
+        self.open.push((identity, edge));
+        let mut cost = 1u64;
+        for (key, value) in map {
+            let key = key.as_str();
+            let below = match key {
+                "$ref" => self.reference(value)?,
+                "$dynamicRef" | "$recursiveRef" | "$dynamicAnchor" | "$anchor" => {
+                    return Err(Refusal::new(
+                        "schema-reference",
+                        format!("`{key}` is not supported: use `$ref` with `#/$defs/…`"),
+                    ));
+                }
+                "$id" if !std::ptr::eq(schema, self.root) => {
+                    return Err(Refusal::new("schema-reference", "`$id` may stand at the top of a schema only"));
+                }
+                "$defs" => {
+                    // Not held against anything unless referred to, but it must be sound all the same.
+                    self.map(value, Edge::Down)?;
+                    0
+                }
+                _ if SAME_ONE.contains(&key) => self.cost(value, Edge::Same)?,
+                _ if SAME_LIST.contains(&key) => self.list(value, Edge::Same)?,
+                _ if SAME_MAP.contains(&key) => self.map(value, Edge::Same)?,
+                _ if DOWN_ONE.contains(&key) => self.cost(value, Edge::Down)?,
+                _ if DOWN_LIST.contains(&key) => self.list(value, Edge::Down)?,
+                _ if DOWN_MAP.contains(&key) => self.map(value, Edge::Down)?,
+                _ => 0,
+            };
+            cost = cost.saturating_add(below);
+            if cost > SCHEMA_COST {
+                return Err(Refusal::new(
+                    "schema-too-costly",
+                    format!("a value would be held against more than {SCHEMA_COST} schemas"),
+                ));
+            }
+        }
+        self.open.pop();
+        self.costs.insert(identity, cost);
+        Ok(cost)
+    }
+
+    fn list(&mut self, value: &'s Value, edge: Edge) -> Result<u64, Refusal> {
+        value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .try_fold(0u64, |sum, schema| Ok(sum.saturating_add(self.cost(schema, edge)?)))
+    }
+
+    fn map(&mut self, value: &'s Value, edge: Edge) -> Result<u64, Refusal> {
+        value
+            .as_object()
+            .into_iter()
+            .flat_map(|map| map.values())
+            .try_fold(0u64, |sum, schema| Ok(sum.saturating_add(self.cost(schema, edge)?)))
+    }
+
+    fn reference(&mut self, value: &'s Value) -> Result<u64, Refusal> {
+        let text = value.as_str().unwrap_or_default();
+        let target = text.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+        let Some(target) = target else {
+            return Err(Refusal::new(
+                "schema-reference",
+                format!(
+                    "`$ref` to `{}`: expected `#` or a JSON pointer such as `#/$defs/name` to a place in the same schema",
+                    text.chars().take(120).collect::<String>().escape_debug()
+                ),
+            ));
+        };
+        self.cost(target, Edge::Same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn hostile_schemas_are_refused_before_they_are_compiled() {
+        let mut bomb = json!({"$defs": {"d0": {"type": "string"}}, "$ref": "#/$defs/d20"});
+        for level in 1..=20 {
+            let below = format!("#/$defs/d{}", level - 1);
+            bomb["$defs"][format!("d{level}")] = json!({"allOf": [{"$ref": below}, {"$ref": below}]});
+        }
+        let mut chain = json!({"$defs": {"d0": {}}, "$ref": "#/$defs/d400"});
+        for level in 1..=400 {
+            chain["$defs"][format!("d{level}")] = json!({"$ref": format!("#/$defs/d{}", level - 1)});
+        }
+        let rows = [
+            ("ok", json!({"type": "object", "properties": {"a": {"type": "string", "pattern": "^a+$"}}})),
+            (
+                "ok",
+                json!({"$schema": DIALECT, "$defs": {"n": {"properties": {"next": {"$ref": "#/$defs/n"}}}}, "$ref": "#/$defs/n"}),
+            ),
+            ("ok", json!(true)),
+            ("schema-invalid", json!("string")),
+            ("schema-invalid", json!({"type": "strnig"})),
+            ("schema-invalid", json!({"pattern": "(?=a)b"})),
+            ("schema-invalid", json!({"pattern": "(((a{1,999}){1,999}){1,999})"})),
+            ("schema-dialect", json!({"$schema": "http://json-schema.org/draft-07/schema#"})),
+            ("schema-reference", json!({"$ref": "https://evil.example/schema.json"})),
+            ("schema-reference", json!({"items": {"allOf": [{"$ref": "file:///etc/passwd"}]}})),
+            ("schema-reference", json!({"$defs": {"unused": {"$ref": "http://evil.example"}}})),
+            ("schema-reference", json!({"$ref": "#/$defs/missing"})),
+            ("schema-reference", json!({"items": {"$id": "https://evil.example/"}})),
+            ("schema-recursive", json!({"$ref": "#"})),
+            (
+                "schema-recursive",
+                json!({"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}, "$ref": "#/$defs/a"}),
+            ),
+            ("schema-too-costly", bomb),
+            ("schema-too-costly", chain),
+        ];
+        for (expected, schema) in rows {
+            let code = Schema::compile(&schema).map_or_else(|refusal| refusal.code, |_| "ok");
+            assert_eq!(code, expected, "{schema}");
+        }
+    }
+
+    #[test]
+    fn faults_name_the_place_and_not_the_value() {
+        let schema =
+            Schema::compile(&json!({"properties": {"n": {"type": "integer"}}, "required": ["m"]})).expect("valid");
+        let faults = schema.faults(&json!({"n": "private"}));
+        assert_eq!(faults.len(), 2);
+        assert!(faults.iter().any(|fault| fault.contains("/n")), "{faults:?}");
+        assert!(!faults.concat().contains("private"), "{faults:?}");
+    }
+}

@@ -1,0 +1,177 @@
+//! Sigstore bundle v0.3 (sigstore/protobuf-specs, sigstore_bundle.proto) around one DSSE envelope.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::dsse::Envelope;
+use crate::{
+    Refusal,
+    key::{KeyId, SigningKey},
+    limits::{BUNDLE_BYTES, STATEMENT_BYTES},
+    strict_json::{self, Floats},
+};
+
+/// The media type of a bundle.
+pub const BUNDLE_MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+/// What a bundle's file is called: `echo.wasm` has `echo.wasm.sigstore.json`.
+pub fn bundle_file_name(component: &str) -> String {
+    format!("{component}.sigstore.json")
+}
+
+/// One signed statement, with a hint which key signed it.
+#[derive(Clone, PartialEq)]
+pub struct Bundle {
+    envelope: Envelope,
+    key_hint: KeyId,
+    tlog_entries: Vec<Value>,
+}
+
+impl Bundle {
+    /// Signs a statement's JSON.
+    pub fn sign(payload: Vec<u8>, key: &SigningKey) -> Self {
+        Self { envelope: Envelope::sign(payload, key), key_hint: key.key_id(), tlog_entries: Vec::new() }
+    }
+
+    /// Reads a bundle. The statement inside stays unread.
+    ///
+    /// # Errors
+    /// `bundle-too-large`, the codes of [`strict_json::parse_with`], `bundle-invalid`, `bundle-media-type`,
+    /// `signature-missing`, `signature-too-many`, `signature-invalid` (not 64 bytes).
+    pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        if bytes.len() > BUNDLE_BYTES {
+            return Err(Refusal::new(
+                "bundle-too-large",
+                format!("the bundle has {} bytes: at most {BUNDLE_BYTES}", bytes.len()),
+            ));
+        }
+        let form: Form = strict_json::from_slice(bytes, Floats::Refused, "bundle-invalid")?;
+        if form.media_type != BUNDLE_MEDIA_TYPE {
+            return Err(Refusal::new(
+                "bundle-media-type",
+                format!("the bundle is of type `{}`: expected `{BUNDLE_MEDIA_TYPE}`", shown(&form.media_type)),
+            ));
+        }
+        let DsseForm { payload, payload_type, signatures } = form.dsse_envelope;
+        let [signature] = signatures.as_slice() else {
+            return Err(match signatures.len() {
+                0 => Refusal::new("signature-missing", "the envelope holds no signature"),
+                count => Refusal::new(
+                    "signature-too-many",
+                    format!("the envelope holds {count} signatures: exactly one is allowed"),
+                )
+                .hint("one bundle a signer; put further bundles beside it"),
+            });
+        };
+        let key_hint: KeyId = form.verification_material.public_key.hint.parse()?;
+        if signature.keyid.as_ref().is_some_and(|keyid| !keyid.is_empty() && *keyid != key_hint.to_string()) {
+            return Err(Refusal::new(
+                "bundle-invalid",
+                "the bundle's key hint and the signature's `keyid` name different keys",
+            ));
+        }
+        let decode = |what: &str, text: &str| {
+            STANDARD.decode(text).map_err(|error| {
+                Refusal::new("bundle-invalid", format!("the {what} is not base64 (RFC 4648, 4): {error}"))
+            })
+        };
+        let payload = decode("payload", &payload)?;
+        if payload.len() > STATEMENT_BYTES {
+            return Err(Refusal::new(
+                "bundle-too-large",
+                format!("the statement has {} bytes: at most {STATEMENT_BYTES}", payload.len()),
+            ));
+        }
+        let signature: [u8; 64] = decode("signature", &signature.sig)?.try_into().map_err(|bytes: Vec<u8>| {
+            Refusal::new(
+                "signature-invalid",
+                format!("an Ed25519 signature has 64 bytes, and this has {}", bytes.len()),
+            )
+        })?;
+        Ok(Self {
+            envelope: Envelope::from_parts(payload_type, payload, signature),
+            key_hint,
+            tlog_entries: form.verification_material.tlog_entries,
+        })
+    }
+
+    /// The bundle's JSON, the same bytes for the same bundle.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let key_hint = self.key_hint.to_string();
+        let form = Form {
+            media_type: BUNDLE_MEDIA_TYPE.to_owned(),
+            verification_material: MaterialForm {
+                public_key: KeyForm { hint: key_hint.clone() },
+                tlog_entries: self.tlog_entries.clone(),
+            },
+            dsse_envelope: DsseForm {
+                payload: STANDARD.encode(self.envelope.unverified_payload()),
+                payload_type: self.envelope.payload_type().to_owned(),
+                signatures: vec![SignatureForm {
+                    sig: STANDARD.encode(self.envelope.signature()),
+                    keyid: Some(key_hint),
+                }],
+            },
+        };
+        strict_json::to_canonical_string(&form).into_bytes()
+    }
+
+    /// The signed envelope.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// Which key is said to have signed. A hint: the signature decides.
+    pub fn key_hint(&self) -> &KeyId {
+        &self.key_hint
+    }
+}
+
+impl std::fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bundle(said to be signed by {})", self.key_hint)
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(120).collect::<String>().escape_debug().to_string()
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Form {
+    media_type: String,
+    verification_material: MaterialForm,
+    dsse_envelope: DsseForm,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MaterialForm {
+    public_key: KeyForm,
+    #[serde(default)]
+    tlog_entries: Vec<Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyForm {
+    hint: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DsseForm {
+    payload: String,
+    payload_type: String,
+    signatures: Vec<SignatureForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignatureForm {
+    sig: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keyid: Option<String>,
+}
