@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::error::Failed;
+use crate::error::{Failed, Kind};
 
 /// What a connector is compiled to: a component of WASI 0.2, straight from the compiler.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
@@ -26,7 +26,7 @@ pub(crate) struct Compiled {
 pub(crate) fn build(folder: &Path, debug: bool, quiet: bool) -> Result<Compiled, Failed> {
     let manifest = folder.join("Cargo.toml");
     if !manifest.is_file() {
-        return Err(Failed::not_found("cargo-manifest-not-found", format!("there is no `{}`", manifest.display()))
+        return Err(Failed::new(Kind::NotFound, "cargo-manifest-not-found", format!("there is no `{}`", manifest.display()))
             .hint("`jackfield build` compiles connectors in Rust; check one in another language with `jackfield check`"));
     }
     let manifest = manifest
@@ -34,11 +34,11 @@ pub(crate) fn build(folder: &Path, debug: bool, quiet: bool) -> Result<Compiled,
         .map_err(|error| Failed::file(format!("cannot find `{}`", manifest.display()), &error))?;
     let metadata = Metadata::read(folder)?;
     let package = metadata.packages.iter().find(|package| package.manifest_path == manifest).ok_or_else(|| {
-        Failed::usage("cargo-no-package", format!("`{}` has no [package]", manifest.display()))
+        Failed::new(Kind::Refused, "cargo-no-package", format!("`{}` has no [package]", manifest.display()))
             .hint("name the connector's own folder, not that of its workspace")
     })?;
     if !package.targets.iter().any(Target::is_component) {
-        return Err(Failed::usage("cargo-no-cdylib", format!("`{}` makes no component", manifest.display()))
+        return Err(Failed::new(Kind::Refused, "cargo-no-cdylib", format!("`{}` makes no component", manifest.display()))
             .hint("put this into it:\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]"));
     }
     require_target(folder)?;
@@ -68,10 +68,10 @@ pub(crate) fn build(folder: &Path, debug: bool, quiet: bool) -> Result<Compiled,
 
     let output = cargo.output().map_err(|error| cannot_run("cargo", &error))?;
     if !output.status.success() {
-        return Err(Failed::usage("compile-failed", format!("cargo could not compile `{}`", package.name)));
+        return Err(Failed::new(Kind::Refused, "compile-failed", format!("cargo could not compile `{}`", package.name)));
     }
     let component = component_of(&output.stdout, &manifest).ok_or_else(|| {
-        Failed::usage("compile-no-component", format!("cargo compiled `{}`, but made no component", package.name))
+        Failed::new(Kind::Refused, "compile-no-component", format!("cargo compiled `{}`, but made no component", package.name))
     })?;
     Ok(Compiled { component, target_directory: metadata.target_directory })
 }
@@ -102,7 +102,7 @@ fn require_target(folder: &Path) -> Result<(), Failed> {
     if output.status.success() && directory.is_dir() {
         return Ok(());
     }
-    Err(Failed::not_found("compile-target-missing", format!("the Rust target `{TARGET}` is not installed"))
+    Err(Failed::new(Kind::NotFound, "compile-target-missing", format!("the Rust target `{TARGET}` is not installed"))
         .hint(format!("rustup target add {TARGET}")))
 }
 
@@ -192,9 +192,9 @@ impl Metadata {
             let said = String::from_utf8_lossy(&output.stderr);
             let said = said.trim().strip_prefix("error: ").unwrap_or(said.trim());
             let message = format!("cargo cannot read the project in `{}`: {said}", folder.display());
-            return Err(Failed::usage("cargo-manifest-malformed", message));
+            return Err(Failed::new(Kind::Refused, "cargo-manifest-malformed", message));
         }
         serde_json::from_slice(&output.stdout)
-            .map_err(|error| Failed::host("cargo-metadata-unknown", format!("cargo's metadata makes no sense: {error}")))
+            .map_err(|error| Failed::new(Kind::Fault, "cargo-metadata-unknown", format!("cargo's metadata makes no sense: {error}")))
     }
 }

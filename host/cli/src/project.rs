@@ -1,7 +1,6 @@
 //! A connector as its author has it: a folder with `connector.toml`, a README and perhaps an icon beside the code.
 
 use std::{
-    io::Read as _,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -16,7 +15,11 @@ use semver::Version;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{error::Failed, nearest::nearest};
+use crate::{
+    context,
+    error::{Failed, Kind},
+    words::nearest,
+};
 
 /// The file that makes a folder a connector's project.
 pub(crate) const FILE_NAME: &str = "connector.toml";
@@ -62,29 +65,30 @@ impl Project {
     /// Reads the connector in `folder`.
     pub(crate) fn load(folder: &Path) -> Result<Self, Failed> {
         let file = folder.join(FILE_NAME);
-        let text = match read_bounded(&file, MANIFEST_BYTES)? {
+        let text = match read_if_there(&file, MANIFEST_BYTES)? {
             Some(bytes) => String::from_utf8(bytes).map_err(|error| {
                 let at = error.utf8_error().valid_up_to();
-                Failed::usage("project-not-utf8", format!("{}: byte {at} is not UTF-8", file.display()))
+                Failed::new(Kind::Refused, "project-not-utf8", format!("{}: byte {at} is not UTF-8", file.display()))
             })?,
             None => {
                 let message = format!("`{}` is not a connector's folder: it has no {FILE_NAME}", folder.display());
-                return Err(Failed::not_found("project-not-found", message)
+                return Err(Failed::new(Kind::NotFound, "project-not-found", message)
                     .hint("name the folder, or start a connector: jackfield new NAME"));
             }
         };
         let draft = parse(&text).map_err(|problem| {
             let place = problem.place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
-            let failed = Failed::usage("project-malformed", format!("{}{place}: {}", file.display(), problem.message));
+            let message = format!("{}{place}: {}", file.display(), problem.message);
+            let failed = Failed::new(Kind::Refused, "project-malformed", message);
             match problem.hint {
                 Some(hint) => failed.hint(hint),
                 None => failed,
             }
         })?;
-        let readme = read_bounded(&folder.join("README.md"), README_BYTES)?;
-        let icon = match read_bounded(&folder.join("icon.svg"), ICON_BYTES)? {
+        let readme = read_if_there(&folder.join("README.md"), README_BYTES)?;
+        let icon = match read_if_there(&folder.join("icon.svg"), ICON_BYTES)? {
             Some(icon) => Some(icon),
-            None => read_bounded(&folder.join("icon.png"), ICON_BYTES)?,
+            None => read_if_there(&folder.join("icon.png"), ICON_BYTES)?,
         };
         Ok(Self { folder: folder.to_owned(), draft, readme, icon })
     }
@@ -236,20 +240,11 @@ fn explain(said: &str) -> (String, Option<String>) {
 }
 
 /// A file's bytes; none if there is no such file.
-pub(crate) fn read_bounded(path: &Path, bytes_at_most: usize) -> Result<Option<Vec<u8>>, Failed> {
-    let cannot_read = |error| Failed::file(format!("cannot read `{}`", path.display()), &error);
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(cannot_read(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(bytes_at_most as u64 + 1).read_to_end(&mut bytes).map_err(cannot_read)?;
-    if bytes.len() > bytes_at_most {
-        let message = format!("`{}` is too large: at most {bytes_at_most} bytes", path.display());
-        return Err(Failed::usage("file-too-large", message));
+fn read_if_there(path: &Path, bytes_at_most: usize) -> Result<Option<Vec<u8>>, Failed> {
+    if !path.exists() {
+        return Ok(None);
     }
-    Ok(Some(bytes))
+    context::read_bounded(path, "the file", bytes_at_most as u64).map(Some)
 }
 
 #[cfg(test)]
