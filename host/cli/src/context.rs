@@ -2,11 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use jackfield_host::{Compiler, Host};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+
 use crate::{
     error::{Failed, Kind},
     flags::Global,
     ui::Ui,
 };
+
+/// Bytes of a file of root certificates: a whole system's bundle has a quarter of this.
+const CA_FILE_BYTES: u64 = 1 << 20;
+
+/// The hidden command that compiles one component: see `commands/compile_component.rs`.
+const COMPILE_COMMAND: &str = "compile-component";
 
 /// Bytes of a component that is read: ten times the largest that a language's tools make (Python, 18 MB). The core
 /// crate has its own cap; this one stands before anything is in memory.
@@ -41,6 +50,34 @@ impl Context {
     /// Where keys, trust and installations stand; it may not exist yet.
     pub(crate) fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// The host of this home.
+    pub(crate) fn host(&self) -> Result<Host, Failed> {
+        self.host_at(self.home.clone())
+    }
+
+    /// A host with another home. It compiles in a child process, this same program, since a component may be a stranger's.
+    pub(crate) fn host_at(&self, home: PathBuf) -> Result<Host, Failed> {
+        let program =
+            std::env::current_exe().map_err(|error| Failed::file("cannot find this program itself", &error))?;
+        let compiler = Compiler::Child { program, arguments: vec![COMPILE_COMMAND.to_owned()] };
+        Ok(Host::builder().home(home).compiler(compiler).root_certificates(self.root_certificates()?).build()?)
+    }
+
+    fn root_certificates(&self) -> Result<Vec<CertificateDer<'static>>, Failed> {
+        let Some(path) = &self.ca_file else { return Ok(Vec::new()) };
+        let pem = read_bounded(path, "the root certificates", CA_FILE_BYTES)?;
+        let malformed = |why: String| Failed::usage("ca-file-malformed", format!("`{}` {why}", path.display()));
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+            .collect::<Result<_, _>>()
+            .map_err(|error| malformed(format!("is not PEM: {error}")))?;
+        if certificates.is_empty() {
+            return Err(
+                malformed("holds no certificate".to_owned()).hint("it must have -----BEGIN CERTIFICATE----- in it")
+            );
+        }
+        Ok(certificates)
     }
 
     /// Reads a component file.

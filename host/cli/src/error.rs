@@ -2,12 +2,12 @@
 
 use std::{io, process::ExitCode};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 use jackfield_host::failure::{Failure, HostFault};
 use jackfield_package::Refusal;
 use serde_json::{Map, Value, json};
 
-use crate::{flags::Format, page::plain};
+use crate::{flags::Format, page::plain, words::nearest};
 
 /// What a command says when it can't do what it was asked.
 #[derive(Debug)]
@@ -168,6 +168,28 @@ impl From<HostFault> for Failed {
     }
 }
 
+impl From<jackfield_host::Error> for Failed {
+    fn from(error: jackfield_host::Error) -> Self {
+        match error {
+            jackfield_host::Error::Refused(refusal) => refusal.into(),
+            jackfield_host::Error::NotInstalled { name, installed } => {
+                let installed: Vec<String> = installed.iter().map(ToString::to_string).collect();
+                not_installed(&name.to_string(), installed.iter().map(String::as_str))
+            }
+            jackfield_host::Error::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+/// Nothing is installed under that name; says which one may have been meant.
+pub(crate) fn not_installed<'a>(name: &str, installed: impl IntoIterator<Item = &'a str>) -> Failed {
+    let hint = match nearest(name, installed) {
+        Some(near) => format!("did you mean `{near}`? See: jackfield list"),
+        None => "see what is: jackfield list".to_owned(),
+    };
+    Failed::new(Kind::NotFound, "not-installed", format!("`{name}` is not installed")).hint(hint)
+}
+
 impl From<Failure> for Failed {
     fn from(failure: Failure) -> Self {
         let message = failure.to_string();
@@ -198,6 +220,13 @@ impl From<Failure> for Failed {
                 ..Self::new(Kind::Denied, format!("denied-{}", denial.layer), message)
             },
             Failure::Host(fault) => return fault.into(),
+            Failure::Refused(refusal) => {
+                let kind = match refusal.code {
+                    "not-installed" | "operation-unknown" => Kind::NotFound,
+                    _ => Kind::Usage,
+                };
+                Self { kind, ..refusal.into() }
+            }
             Failure::Cancelled => Self::new(Kind::Cancelled, "cancelled", message),
         };
         match details {
@@ -234,6 +263,3 @@ pub(crate) fn command_line(error: &clap::Error, format: Format) -> ExitCode {
     }
     Failed::usage("command-line", message.join(" ")).hint(hints.join("\n")).report(format)
 }
-
-/// The style of what a person should look at first.
-pub(crate) const STRONG: Style = Style::new().bold();

@@ -120,7 +120,7 @@ pub(crate) struct Build {
 #[derive(Debug, Args)]
 #[command(after_help = examples::CHECK)]
 pub(crate) struct Check {
-    /// A component, or a connector's folder that has been built
+    /// A component, or a connector's folder, which is built first
     #[arg(value_name = "COMPONENT|DIR", default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) path: PathBuf,
     /// Leave out what runs the component: its `describe`, three times, against its manifest
@@ -181,8 +181,8 @@ pub(crate) enum KeyCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Passphrase {
-    /// Read the passphrase from this descriptor, up to the end of its first line
-    #[arg(long, value_name = "N", conflicts_with = "passphrase_file")]
+    /// Read the passphrase from this descriptor, up to the end of its first line; goes before a file
+    #[arg(long, value_name = "N")]
     pub(crate) passphrase_fd: Option<i32>,
     /// Read the passphrase from the first line of this file
     #[arg(long, value_name = "PATH", env = "JACKFIELD_PASSPHRASE_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
@@ -234,7 +234,7 @@ pub(crate) struct Sign {
     pub(crate) key: Label,
     #[command(flatten)]
     pub(crate) passphrase: Passphrase,
-    /// Also write payload, pae.bin, sig.bin and public.pem there, for openssl and others
+    /// Also write payload.json, pae.bin, sig.bin and public.pem there, for openssl and others
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) evidence: Option<PathBuf>,
 }

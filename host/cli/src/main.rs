@@ -4,14 +4,25 @@
 //! [`page`] write answers to stdout and everything else to stderr; [`error`] renders every failure and owns the exit
 //! codes.
 
+mod asks;
+mod cargo;
 mod commands;
 mod context;
+mod difference;
 mod error;
 mod examples;
 mod flags;
+mod installed;
+mod packages;
 mod page;
+mod passphrase;
+mod project;
+mod sandbox;
+mod store;
+mod template;
 mod ui;
 mod values;
+mod words;
 
 use std::process::ExitCode;
 
@@ -37,6 +48,9 @@ fn main() -> ExitCode {
 }
 
 fn start(global: flags::Global, command: Command) -> Done {
+    if let Command::CompileComponent(flags) = command {
+        return commands::compile_component::run(&flags);
+    }
     let context = Context::new(global)?;
     init_tracing(&context);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -50,8 +64,22 @@ async fn run(command: Command, context: &Context) -> Done {
     match command {
         Command::New(flags) => commands::new::run(flags, context).await,
         Command::Build(flags) => commands::build::run(flags, context).await,
+        Command::Check(flags) => commands::check::run(flags, context).await,
         Command::Test(flags) => commands::test::run(flags, context).await,
-        _ => Err(Failed::usage("command-missing", "this command is not built in yet")),
+        Command::Inspect(flags) => commands::inspect::run(flags, context).await,
+        Command::Key(flags) => commands::key::run(flags, context).await,
+        Command::Trust(flags) => commands::trust::run(flags, context).await,
+        Command::Sign(flags) => commands::sign::run(flags, context).await,
+        Command::Verify(flags) => commands::verify::run(flags, context).await,
+        Command::Install(flags) => commands::install::run(flags, context).await,
+        Command::Grant(flags) => commands::grant::run(flags, context).await,
+        Command::List(flags) => commands::list::run(flags, context).await,
+        Command::Uninstall(flags) => commands::uninstall::run(flags, context).await,
+        Command::Enable(flags) => commands::switch::run(&flags.name, true, context).await,
+        Command::Disable(flags) => commands::switch::run(&flags.name, false, context).await,
+        Command::Invoke(flags) => commands::invoke::run(flags, context).await,
+        // Handled before the runtime and its threads are there.
+        Command::CompileComponent(flags) => commands::compile_component::run(&flags),
     }
 }
 

@@ -19,8 +19,8 @@ pub(crate) struct Page {
 pub(crate) enum Mark {
     Good,
     Bad,
-    /// Not looked at, or nothing to say.
-    Open,
+    /// It could be better.
+    Warning,
 }
 
 impl Page {
@@ -136,7 +136,7 @@ impl Page {
         let (word, style) = match mark {
             Mark::Good => ("ok  ", AnsiColor::Green.on_default()),
             Mark::Bad => ("FAIL", AnsiColor::Red.on_default().bold()),
-            Mark::Open => ("-   ", Style::new().dimmed()),
+            Mark::Warning => ("warn", AnsiColor::Yellow.on_default()),
         };
         let _ = write!(self.text, "{:indent$}{style}{word}{style:#}  {}", "", plain(name));
         if !text.is_empty() {

@@ -77,6 +77,27 @@ impl Ui {
         let _ = writeln!(anstream::stderr(), "{style}warning:{style:#} {}", plain(text));
     }
 
+    /// What to do about the line before it, on stderr.
+    pub(crate) fn hint(&self, text: &str) {
+        let style = AnsiColor::Cyan.on_default().bold();
+        let _ = writeln!(anstream::stderr(), "  {style}hint:{style:#} {}", plain(text));
+    }
+
+    /// A line with a coloured word before it, on stderr.
+    pub(crate) fn tagged(&self, tag: &str, style: Style, text: &str) {
+        let _ = writeln!(anstream::stderr(), "{style}{tag}{style:#} {}", plain(text));
+    }
+
+    /// A page on stderr that was asked for.
+    pub(crate) fn page_always(&self, page: &Page) {
+        let _ = write!(anstream::stderr(), "{}", page.as_str());
+    }
+
+    /// Whether a person reads the answer.
+    pub(crate) fn stdout_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// A page on stderr. Dropped with `--quiet`.
     pub(crate) fn page_beside(&self, page: &Page) {
         if !self.quiet {
