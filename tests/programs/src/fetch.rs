@@ -32,7 +32,9 @@ pub struct Request {
     pub body: String,
     #[serde(default)]
     pub read: Read,
-    pub connect_timeout_ms: Option<u64>,
+    pub first_byte_timeout_ms: Option<u64>,
+    /// Where the request fails, the program fails too, with an error of this code.
+    pub fail_as: Option<String>,
 }
 
 #[derive(Deserialize, Default, PartialEq)]
@@ -98,9 +100,9 @@ pub fn open(request: &Request) -> Result<(FutureIncomingResponse, OutgoingBody),
     outgoing.set_authority(Some(authority)).map_err(|()| refused("authority"))?;
     outgoing.set_path_with_query(Some(path)).map_err(|()| refused("path"))?;
     let body = outgoing.body().map_err(|()| refused("no-body"))?;
-    let options = request.connect_timeout_ms.map(|timeout| {
+    let options = request.first_byte_timeout_ms.map(|timeout| {
         let options = RequestOptions::new();
-        options.set_connect_timeout(Some(timeout * 1_000_000)).expect("a timeout can be set");
+        options.set_first_byte_timeout(Some(timeout * 1_000_000)).expect("a timeout can be set");
         options
     });
     let response = outgoing_handler::handle(outgoing, options).map_err(refused)?;

@@ -1,0 +1,29 @@
+//! The tests of the whole: one binary, one file a story. The guest programs of tests/programs are what is tested with, and
+//! each has a test of its name somewhere in here, or this does not compile.
+
+mod egress_addresses;
+mod egress_credentials;
+mod egress_grants;
+mod egress_limits;
+mod egress_wire;
+mod failures;
+mod files;
+mod installed_state;
+mod limits;
+mod outcome;
+mod sandbox;
+mod trust;
+
+/// Every program has its test.
+mod tested {
+    #[allow(unused_imports, reason = "not every story has a program of its own")]
+    use crate::{egress_grants::*, egress_limits::*, failures::*, files::*, limits::*, sandbox::*, trust::*};
+
+    macro_rules! there_is_a_test {
+        ($program:ident) => {
+            #[expect(unused_imports, reason = "here only to show that it exists")]
+            use $program as _;
+        };
+    }
+    jackfield_test_kit::for_every_program!(there_is_a_test);
+}
