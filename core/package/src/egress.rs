@@ -16,6 +16,7 @@ pub struct Egress {
     pub host: HostPattern,
     /// For a template: what a configured value must match, anchored at both ends (`^…$`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = crate::limits::WORD_CHARS))]
     pub pattern: Option<String>,
     /// Which TCP ports.
     #[serde(default)]
@@ -24,6 +25,7 @@ pub struct Egress {
     #[serde(default)]
     pub methods: Methods,
     /// Why, for the person who grants it.
+    #[schemars(length(min = 1, max = crate::limits::SUMMARY_CHARS))]
     pub reason: String,
 }
 
@@ -166,7 +168,7 @@ pub enum Ports {
     /// Every port.
     Any(Any),
     /// These.
-    List(Vec<u16>),
+    List(#[schemars(length(min = 1, max = 16))] Vec<u16>),
 }
 
 impl Ports {
@@ -192,7 +194,7 @@ pub enum Methods {
     /// Every method.
     Any(Any),
     /// These.
-    List(Vec<Method>),
+    List(#[schemars(length(min = 1, max = 7))] Vec<Method>),
 }
 
 impl Methods {

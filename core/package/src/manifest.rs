@@ -31,38 +31,46 @@ pub struct Manifest {
     /// The contract it is built against.
     pub world: World,
     /// Its name for a person.
-    #[schemars(length(min = 1, max = 80))]
+    #[schemars(length(min = 1, max = limits::TITLE_CHARS))]
     pub title: String,
     /// One sentence about what it does.
-    #[schemars(length(min = 1, max = 240))]
+    #[schemars(length(min = 1, max = limits::SUMMARY_CHARS))]
     pub summary: String,
     /// SPDX licence expression.
+    #[schemars(length(min = 1, max = limits::WORD_CHARS))]
     pub license: String,
     /// Where it stands in the marketplace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::CATEGORIES))]
     pub categories: Vec<Category>,
     /// More words to find it by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::KEYWORDS))]
     pub keywords: Vec<Label>,
     /// Where to read on.
     #[serde(default, skip_serializing_if = "Links::is_empty")]
     pub links: Links,
     /// What changed in this version, for the person who upgrades.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = limits::TEXT_CHARS))]
     pub changes: Option<String>,
     /// Where it asks to send requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::EGRESS_ENTRIES))]
     pub egress: Vec<Egress>,
     /// Which credentials it asks the host to attach.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::AUTH_ENTRIES))]
     pub auth: Vec<Auth>,
     /// JSON Schema (2020-12) of its non-secret settings, an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Value>,
     /// What it does: equal to what the component's `describe` answers.
+    #[schemars(length(min = 1, max = limits::OPERATIONS))]
     pub operations: Vec<Operation>,
     /// Inputs to try, each valid against its operation's schema.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::EXAMPLES))]
     pub examples: Vec<Example>,
     /// What it needs of fuel, memory and time. The admin's ceiling always wins.
     #[serde(default, skip_serializing_if = "LimitWishes::is_empty")]
@@ -160,12 +168,16 @@ pub enum Category {
 #[expect(missing_docs, reason = "plain words")]
 pub struct Links {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = limits::WORD_CHARS))]
     pub homepage: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = limits::WORD_CHARS))]
     pub repository: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = limits::WORD_CHARS))]
     pub documentation: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = limits::WORD_CHARS))]
     pub support: Option<String>,
 }
 
@@ -196,8 +208,10 @@ pub struct Auth {
     pub provider: Option<Label>,
     /// What the credential must be allowed to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::SCOPES))]
     pub scopes: Vec<Scope>,
     /// The hosts that it may be sent to: each within `egress`.
+    #[schemars(length(min = 1, max = limits::EGRESS_ENTRIES))]
     pub hosts: Vec<HostPattern>,
     /// How it is put on a request.
     #[serde(default)]
@@ -230,8 +244,10 @@ pub enum AuthType {
 #[serde(deny_unknown_fields)]
 pub struct Scope {
     /// As the provider spells it.
+    #[schemars(length(min = 1, max = limits::WORD_CHARS))]
     pub name: String,
     /// For the person who grants it.
+    #[schemars(length(min = 1, max = limits::SUMMARY_CHARS))]
     pub reason: String,
 }
 
@@ -242,14 +258,17 @@ pub enum Attach {
     /// A header: `prefix` and then the secret.
     Header {
         /// The header's name, lower case.
+        #[schemars(length(min = 1, max = limits::TITLE_CHARS))]
         name: String,
         /// What stands before the secret, such as `Bearer `.
         #[serde(default)]
+        #[schemars(length(max = limits::TITLE_CHARS))]
         prefix: String,
     },
     /// A query parameter.
     Query {
         /// The parameter's name.
+        #[schemars(length(min = 1, max = limits::TITLE_CHARS))]
         name: String,
     },
     /// RFC 7617: the secret is `user:password`.
@@ -273,9 +292,11 @@ pub struct Operation {
     /// How it is called.
     pub kind: OperationKind,
     /// Its name for a person.
+    #[schemars(length(min = 1, max = limits::TITLE_CHARS))]
     pub title: String,
     /// What it does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = limits::TEXT_CHARS))]
     pub description: String,
     /// JSON Schema (2020-12) of the input.
     pub input: Value,
@@ -288,6 +309,7 @@ pub struct Operation {
     pub idempotent: bool,
     /// Scopes that this operation needs, of those in `auth`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::SCOPES))]
     pub scopes: Vec<String>,
 }
 
@@ -322,6 +344,7 @@ pub struct Example {
     /// Of which operation.
     pub operation: Label,
     /// What it shows.
+    #[schemars(length(min = 1, max = limits::TITLE_CHARS))]
     pub title: String,
     /// Valid against the operation's input schema.
     pub input: Value,
