@@ -79,7 +79,7 @@ fn each_rule_finds_what_it_is_for() {
         ("auth-hosts", manifest_with("/auth/0/hosts", json!(["*.acme.example"]))),
         ("auth-attach", manifest_with("/auth/0/attach", json!({"in": "header", "name": "Authorization"}))),
         ("auth-attach", manifest_with("/auth/0/attach", json!({"in": "header", "name": "host"}))),
-        ("auth-attach", manifest_with("/auth/0/attach", json!({"in": "header", "name": "x-key", "prefix": "a\r\nb"}))),
+        ("auth-attach", manifest_with("/auth/0/attach", json!({"in": "header", "name": "x-key", "prefix": "clé "}))),
         ("auth-attach", manifest_with("/auth/0/attach", json!({"in": "query", "name": "access_token"}))),
         ("auth-attach", manifest_with("/auth/0/attach", json!({"in": "signature"}))),
         ("auth-test", manifest_with("/auth/0/test", json!("missing"))),

@@ -263,6 +263,8 @@ fn the_vectors_hold() {
         "component_digest": package.digest().to_string(),
         "manifest_digest": package.manifest_digest().to_string(),
         "seed": hex::encode([1; 32]),
+        "private_key_pem": key(1).to_pem(b"correct horse", [3; 16], [4; 16]).expect("PEM").as_str(),
+        "passphrase": "correct horse",
         "public_key": hex::encode(public.to_bytes()),
         "public_key_pem": public.to_pem(),
         "keyid": public.id().to_string(),
@@ -298,6 +300,13 @@ fn the_vectors_hold() {
             "{}",
             row["comment"]
         );
+    }
+    for row in keys["encrypted_keys"].as_array().expect("rows") {
+        let text = |name: &str| row[name].as_str().expect("a string");
+        match SigningKey::from_pem(text("pem"), text("passphrase").as_bytes()) {
+            Ok(key) => assert_eq!((key.public_key().to_pem().as_str(), "ok"), (text("public_key_pem"), text("code"))),
+            Err(refusal) => assert_eq!(refusal.code, text("code"), "{}", row["comment"]),
+        }
     }
     for row in keys["key_ids"].as_array().expect("rows") {
         let public = PublicKey::from_bytes(&bytes(&row["key"])).expect("a good key");
