@@ -7,6 +7,7 @@ use serde_json::Value;
 
 /// Input of `to-json-lines`.
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ToJsonLines {
     /// The file to read.
     pub file: FileRef,
@@ -17,6 +18,7 @@ pub struct ToJsonLines {
 
 /// Input of `from-json-lines`.
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct FromJsonLines {
     /// The file to read: JSON lines in UTF-8, one object a line.
     pub file: FileRef,

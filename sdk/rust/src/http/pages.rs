@@ -7,15 +7,15 @@ use crate::{
 
 /// The pages of a listing that names its next page in the `Link` header, at most `max_pages` of them.
 ///
-/// `request` makes the request for a URL, so that headers stand on each. An answer that is an error ends the pages. A
-/// next page on another host is refused: no service has a reason for that.
+/// `request` makes the request for a URL, so that headers stand on each. Statuses are not judged here: services differ
+/// in what theirs mean. A next page on another host is refused: no service has a reason for that.
 ///
 /// ```no_run
 /// # use jackfield_sdk::prelude::*;
 /// # fn main() -> Result<()> {
 /// let mut names: Vec<String> = Vec::new();
 /// for page in http::pages("https://api.example.com/names", 10, |url| Request::get(url)) {
-///     names.extend(page?.json::<Vec<String>>()?);
+///     names.extend(page?.error_for_status()?.json::<Vec<String>>()?);
 /// }
 /// # Ok(()) }
 /// ```
@@ -46,7 +46,7 @@ impl<F: FnMut(&str) -> Request<'static>> Iterator for Pages<F> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let url = self.next.take()?;
-        let page = (self.request)(&url).send().and_then(Response::error_for_status).and_then(|response| {
+        let page = (self.request)(&url).send().and_then(|response| {
             self.next = following(&url, &response)?;
             Ok(response)
         });
