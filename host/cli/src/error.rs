@@ -106,6 +106,13 @@ impl Failed {
         self
     }
 
+    /// The same, with the place where it went wrong before its message.
+    #[must_use]
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
     /// One more key of the JSON form.
     #[must_use]
     pub(crate) fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {

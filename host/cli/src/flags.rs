@@ -132,9 +132,12 @@ pub(crate) struct Check {
 #[derive(Debug, Args)]
 #[command(after_help = examples::TEST)]
 pub(crate) struct Test {
-    /// A connector's folder, or a component
-    #[arg(value_name = "PATH|COMPONENT", default_value = ".", value_hint = ValueHint::AnyPath)]
+    /// A connector's folder, which is built first, or a component
+    #[arg(value_name = "DIR|COMPONENT", default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) path: PathBuf,
+    /// Where the cassettes are [default: `cassettes` in the connector's folder, or in this one]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) cassettes: Option<PathBuf>,
     /// Only tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,

@@ -6,6 +6,7 @@
 
 mod asks;
 mod cargo;
+mod cassette;
 mod commands;
 mod context;
 mod difference;

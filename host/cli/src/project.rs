@@ -103,11 +103,6 @@ impl Project {
         &self.draft.name
     }
 
-    /// The version that a build gives.
-    pub(crate) fn version(&self) -> &Version {
-        &self.draft.version
-    }
-
     /// README.md.
     pub(crate) fn readme(&self) -> Option<&[u8]> {
         self.readme.as_deref()

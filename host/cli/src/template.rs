@@ -21,8 +21,8 @@ const FILES: [(&str, &str); 7] = [
     (".gitignore", include_str!("../templates/rust/gitignore.in")),
     ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.in")),
     ("README.md", include_str!("../templates/rust/README.md.in")),
+    ("cassettes/greet-nobody.json", include_str!("../templates/rust/cassettes/greet-nobody.json.in")),
     ("cassettes/greet.json", include_str!("../templates/rust/cassettes/greet.json.in")),
-    ("cassettes/nobody.json", include_str!("../templates/rust/cassettes/nobody.json.in")),
     ("connector.toml", include_str!("../templates/rust/connector.toml.in")),
     ("src/lib.rs", include_str!("../templates/rust/src/lib.rs.in")),
 ];

@@ -31,7 +31,7 @@ pub(crate) struct Built {
     /// The package's file.
     pub(crate) path: PathBuf,
     pub(crate) package: Package,
-    /// What the rules say; every one of level error holds.
+    /// What the rules say of it.
     report: Report,
 }
 
@@ -39,6 +39,7 @@ pub(crate) async fn run(flags: flags::Build, context: &Context) -> Done {
     let project = Project::load(&flags.path)?;
     let built = build(&project, flags.debug, context).await?;
     let Built { path, package, report } = &built;
+    require_passed(&project, report)?;
     let manifest = package.manifest();
     let answer = json!({
         "name": manifest.name,
@@ -63,14 +64,14 @@ pub(crate) async fn run(flags: flags::Build, context: &Context) -> Done {
     Ok(())
 }
 
-/// Builds the project's package and writes it to `<target>/jackfield/`. The same source gives the same bytes.
+/// Builds the project's package and writes it to `<target>/jackfield/`, whatever the rules say of it. The same source gives
+/// the same bytes.
 pub(crate) async fn build(project: &Project, debug: bool, context: &Context) -> Result<Built, Failed> {
     let compiled = cargo::build(project.folder(), debug, context.ui.is_quiet())?;
     let component = context.read_component(&compiled.component)?;
     let operations = operations_of(project, &component).await?;
     let package = package(project, &component, project.manifest(operations))?;
     let report = check::check(&package);
-    require_passed(project, &report)?;
 
     let mut folder = compiled.target_directory.join("jackfield");
     if debug {

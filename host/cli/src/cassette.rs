@@ -1,0 +1,144 @@
+//! A cassette: one call of one operation, the exchanges that it makes, and what must come of it. docs/guide/cassettes.md
+//! has the format for authors.
+//!
+//! It holds no secret by construction, since the connector never had one.
+
+mod format;
+mod replay;
+mod verdict;
+
+use std::{fmt, path::Path};
+
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use jackfield_package::Label;
+use serde_json::{Map, Value};
+
+use crate::{
+    context,
+    error::{Failed, Kind},
+};
+
+pub(crate) use replay::Player;
+
+/// Bytes of one cassette. The largest answer that a host passes on by default is 16 MiB; base64 adds a third.
+const CASSETTE_BYTES: u64 = 32 << 20;
+/// Bytes of a file that a cassette names.
+const CONTENT_BYTES: u64 = 256 << 20;
+
+/// One recorded call.
+#[derive(Debug)]
+pub(crate) struct Cassette {
+    /// What is called.
+    pub(crate) operation: String,
+    /// With what.
+    pub(crate) input: Value,
+    /// The installation's settings.
+    pub(crate) config: Map<String, Value>,
+    /// Which credentials are there.
+    pub(crate) connection: Connection,
+    /// What the call is told to pass on to services that know repeats by it.
+    pub(crate) idempotency_key: String,
+    /// Files that are handed in, by id.
+    pub(crate) files: Vec<(String, Content)>,
+    /// Requests and their answers, in order.
+    pub(crate) exchanges: Vec<Exchange>,
+    /// What must come of it.
+    pub(crate) expect: Expectation,
+}
+
+/// Which entries of the manifest's `auth` are bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Connection {
+    All,
+    None,
+    One(Label),
+}
+
+/// Bytes, and how they are compared.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Content {
+    /// Compared by what it means.
+    Json(Value),
+    /// Compared byte for byte.
+    Bytes(Vec<u8>),
+}
+
+impl Content {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Json(value) => value.to_string().into_bytes(),
+            Self::Bytes(bytes) => bytes.clone(),
+        }
+    }
+}
+
+/// A request, and what it is answered.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) request: Request,
+    pub(crate) answer: Answer,
+}
+
+/// What a request must be like.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) url: Uri,
+    /// Only these are looked at.
+    pub(crate) headers: Vec<(HeaderName, String)>,
+    /// Looked at if it is there.
+    pub(crate) body: Option<Content>,
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.url)
+    }
+}
+
+/// What a request is answered.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Response { status: StatusCode, headers: HeaderMap, body: Vec<u8> },
+    Breaks(Break),
+}
+
+/// How an exchange breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Break {
+    ConnectionRefused,
+    ConnectionTimeout,
+    DnsError,
+    TlsError,
+}
+
+/// What must come of a call.
+#[derive(Debug)]
+pub(crate) enum Expectation {
+    Output {
+        output: Value,
+        /// What is created, by file name; not looked at if absent.
+        files: Option<Vec<(String, Content)>>,
+    },
+    /// Every key that is given must be equal.
+    Error(Map<String, Value>),
+}
+
+impl Cassette {
+    /// Reads one. Errors name the file, and the place in it.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failed> {
+        let bytes = context::read_bounded(path, "the cassette", CASSETTE_BYTES)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let load = |file: &Path| context::read_bounded(&folder.join(file), "the cassette's file", CONTENT_BYTES);
+        format::parse(&bytes, &load).map_err(|problem| match problem {
+            format::Problem::Malformed { message, hint } => {
+                let failed = Failed::new(Kind::Refused, "cassette-malformed", format!("{}: {message}", path.display()));
+                match hint {
+                    Some(hint) => failed.hint(hint),
+                    None => failed,
+                }
+            }
+            format::Problem::File(failed) => failed,
+        })
+    }
+}
