@@ -26,7 +26,7 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
-use jackfield_package::{Manifest, PackageName, Refusal};
+use jackfield_package::{Label, Manifest, PackageName, Refusal};
 
 pub use call::CallEgress;
 pub use destination::{Destination, Host};
@@ -63,6 +63,11 @@ impl Egress {
     /// the first call; each request reads the file anew.
     pub fn check_credentials(&self) -> Result<(), Refusal> {
         self.policy.credentials().iter().try_for_each(|credential| credential.load().map(drop))
+    }
+
+    /// The id of the `auth` entry that is bound, if one is: of several the first in the manifest.
+    pub fn connection(&self) -> Option<&Label> {
+        self.policy.credentials().first().map(|credential| credential.id())
     }
 
     fn transport(&self) -> &dyn Transport {

@@ -13,7 +13,7 @@ use jackfield_package::{
     Manifest, PackageName, Refusal,
     egress::{Any, Egress as Asked, HostPattern, Methods, Ports},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     Destination, Host, Refused,
@@ -35,7 +35,7 @@ pub struct Policy {
     credentials: Vec<Arc<Credential>>,
     templates: Vec<(Template, Rule)>,
     schema: Schema,
-    config: Value,
+    config: Map<String, Value>,
 }
 
 /// Hosts with the ports and methods that go with them.

@@ -5,7 +5,7 @@ use jackfield_package::{
     egress::{Egress, HostPattern},
 };
 use regex::{Regex, RegexBuilder};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::limits::{TEMPLATE_HOSTS, TEMPLATE_PATTERN_BYTES};
 
@@ -21,7 +21,7 @@ pub(crate) struct Template {
 
 impl Template {
     /// Fills in a manifest entry; `None` where its host is no template.
-    pub(crate) fn fill(entry: &Egress, config: &Value) -> Option<Self> {
+    pub(crate) fn fill(entry: &Egress, config: &Map<String, Value>) -> Option<Self> {
         let HostPattern::Template(field) = &entry.host else { return None };
         let mut template = Self { field: field.clone(), pattern: None, hosts: Vec::new(), misfits: Vec::new() };
         match entry.pattern.as_deref().map(anchored) {
@@ -71,9 +71,9 @@ impl Template {
     }
 
     /// The config that would make this template cover `host`, if its pattern takes it.
-    pub(crate) fn config_with(&self, host: &str, manifest: &Schema, config: &Value) -> Option<Value> {
+    pub(crate) fn config_with(&self, host: &str, manifest: &Schema, config: &Map<String, Value>) -> Option<Value> {
         self.take(host).ok()?;
-        let mut config = config.as_object().cloned().unwrap_or_default();
+        let mut config = config.clone();
         let value = match config.get(&self.field) {
             Some(Value::Array(list)) => list.iter().cloned().chain([json!(host)]).collect(),
             Some(_) => json!(host),

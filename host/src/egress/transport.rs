@@ -68,3 +68,10 @@ pub trait Transport: Send + Sync + 'static {
     /// Sends one request and gives the response as soon as its headers are there.
     fn send(&self, outgoing: Outgoing) -> Sending<'_>;
 }
+
+/// A transport that several installations of one host share, as a replay is.
+impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
+    fn send(&self, outgoing: Outgoing) -> Sending<'_> {
+        (**self).send(outgoing)
+    }
+}

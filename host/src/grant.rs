@@ -1,0 +1,232 @@
+//! What the admin allows. The intersection of manifest and grant decides every call.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    str::FromStr,
+};
+
+use ipnet::IpNet;
+use jackfield_package::{
+    Label, Manifest, Refusal,
+    egress::{Any, HostPattern, Method, Methods, Ports},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::limits::{Limit, LimitGrants};
+
+/// What an admin allows one installation. The default allows nothing beyond computing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Destinations of requests.
+    #[serde(default)]
+    pub egress: Vec<EgressGrant>,
+    /// Operations that may be called.
+    #[serde(default)]
+    pub operations: OperationGrant,
+    /// Limits that differ from the defaults.
+    #[serde(default)]
+    pub limits: LimitGrants,
+    /// Where the secret of each `auth` entry stands: a file of mode 0600 that holds it and nothing else.
+    #[serde(default)]
+    pub credentials: BTreeMap<Label, PathBuf>,
+    /// The connector's non-secret settings, valid against the manifest's `config` schema.
+    #[serde(default)]
+    pub config: Map<String, Value>,
+}
+
+impl Grant {
+    /// Everything that the manifest asks for: its destinations (over https, to public addresses), operations and limits.
+    /// No credential and no setting, since only the admin has those.
+    pub fn all_of(manifest: &Manifest) -> Self {
+        let egress = manifest
+            .egress
+            .iter()
+            .map(|asked| EgressGrant {
+                host: asked.host.clone(),
+                ports: asked.ports.clone(),
+                methods: asked.methods.clone(),
+                plaintext: false,
+                addresses: Vec::new(),
+            })
+            .collect();
+        let limits =
+            Limit::ALL.into_iter().filter_map(|limit| Some((limit, limit.wish(&manifest.limits)?))).collect::<LimitGrants>();
+        Self { egress, operations: OperationGrant::All, limits, ..Self::default() }
+    }
+
+    /// Whether an operation may be called.
+    pub fn allows_operation(&self, name: &str) -> bool {
+        match &self.operations {
+            OperationGrant::All => true,
+            OperationGrant::Only(names) => names.iter().any(|known| known.as_str() == name),
+        }
+    }
+}
+
+/// Which operations may be called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OperationGrant {
+    /// All that the manifest has.
+    #[default]
+    All,
+    /// These.
+    Only(BTreeSet<Label>),
+}
+
+/// One destination that is granted.
+///
+/// As text: `[METHODS ]SCHEME://HOST[:PORT][ via ADDRESSES]`, where METHODS is `GET,POST` or `*` (left out: GET and HEAD),
+/// SCHEME is https or http, HOST is `api.example.com`, `*.example.com`, `{config_field}` or an IP address, PORT is a number, numbers
+/// joined by commas, or `*` (left out: the scheme's), and ADDRESSES are networks such as `10.0.0.0/8,192.168.1.5` that the name may resolve to
+/// although they are private. An IP address as HOST grants that address.
+///
+/// `http` grants plain text as well as https.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EgressGrant {
+    /// Which hosts.
+    pub host: HostPattern,
+    /// Which ports.
+    pub ports: Ports,
+    /// Which methods.
+    pub methods: Methods,
+    /// Whether `http` may be used.
+    #[serde(default)]
+    pub plaintext: bool,
+    /// Networks that are reachable although they are not public.
+    #[serde(default)]
+    pub addresses: Vec<IpNet>,
+}
+
+impl FromStr for EgressGrant {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let malformed = |expected: String| {
+            Refusal::new("grant-egress-malformed", format!("`{}` does not grant egress: expected {expected}", text.escape_debug()))
+                .hint("write it as 'GET,POST https://api.example.com', 'GET http://127.0.0.1:8080' or 'GET https://intranet.example via 10.0.0.0/8'")
+        };
+        let (destination, via) = match text.split_once(" via ") {
+            Some((destination, via)) => (destination.trim(), Some(via)),
+            None => (text.trim(), None),
+        };
+        let (methods, url) = match destination.split_once(char::is_whitespace) {
+            Some((methods, url)) => (methods.parse_methods()?, url.trim()),
+            None => (Methods::default(), destination),
+        };
+        let (scheme, authority) = url.split_once("://").ok_or_else(|| malformed("`https://` or `http://` and a host".into()))?;
+        let plaintext = match scheme {
+            "https" => false,
+            "http" => true,
+            other => return Err(malformed(format!("the scheme https or http, not `{}`", other.escape_debug()))),
+        };
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        // A colon within brackets belongs to an IPv6 address.
+        let port_at = authority.rfind(':').filter(|colon| authority.rfind(']').is_none_or(|bracket| bracket < *colon));
+        let (host, port) = match port_at {
+            Some(colon) => (&authority[..colon], Some(&authority[colon + 1..])),
+            None => (authority, None),
+        };
+        let host: HostPattern = host.parse()?;
+        let ports = match port {
+            None => Ports::List(vec![if plaintext { 80 } else { 443 }]),
+            Some("*") => Ports::Any(Any::Any),
+            Some(numbers) => {
+                let numbers = numbers.split(',').map(|number| number.parse::<u16>().ok().filter(|number| *number > 0));
+                let list = numbers.collect::<Option<Vec<_>>>();
+                Ports::List(list.ok_or_else(|| malformed("ports from 1 to 65535 or `*` after the host's `:`".into()))?)
+            }
+        };
+        let addresses = via.map(parse_networks).transpose().map_err(malformed)?.unwrap_or_default();
+        Ok(Self { host, ports, methods, plaintext, addresses })
+    }
+}
+
+trait ParseMethods {
+    fn parse_methods(&self) -> Result<Methods, Refusal>;
+}
+
+impl ParseMethods for str {
+    fn parse_methods(&self) -> Result<Methods, Refusal> {
+        if self == "*" {
+            return Ok(Methods::Any(Any::Any));
+        }
+        Ok(Methods::List(self.split(',').map(|method| method.trim().parse::<Method>()).collect::<Result<_, _>>()?))
+    }
+}
+
+fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
+    text.split(',')
+        .map(str::trim)
+        .map(|network| {
+            let address = network.parse::<std::net::IpAddr>().map(IpNet::from);
+            address
+                .or_else(|_| network.parse::<IpNet>())
+                .map_err(|_| format!("an address or a network such as 10.0.0.0/8 after `via`, not `{}`", network.escape_debug()))
+        })
+        .collect()
+}
+
+impl fmt::Display for EgressGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.methods {
+            Methods::Any(_) => f.write_str("* ")?,
+            Methods::List(list) => {
+                let list: Vec<_> = list.iter().map(|method| method.as_str()).collect();
+                write!(f, "{} ", list.join(","))?;
+            }
+        }
+        write!(f, "{}://{}", if self.plaintext { "http" } else { "https" }, self.host)?;
+        match &self.ports {
+            Ports::Any(_) => f.write_str(":*")?,
+            Ports::List(list) if list[..] == [if self.plaintext { 80 } else { 443 }] => {}
+            Ports::List(list) => {
+                let list: Vec<_> = list.iter().map(ToString::to_string).collect();
+                write!(f, ":{}", list.join(","))?;
+            }
+        }
+        if !self.addresses.is_empty() {
+            let list: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
+            write!(f, " via {}", list.join(","))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_is_read_as_it_is_written() {
+        for (text, canonical) in [
+            ("https://api.example.com", "GET,HEAD https://api.example.com"),
+            ("GET https://api.example.com/", "GET https://api.example.com"),
+            ("GET,POST https://*.example.com:8443", "GET,POST https://*.example.com:8443"),
+            ("* http://127.0.0.1:8080", "* http://127.0.0.1:8080"),
+            ("GET http://[::1]:*", "GET http://[::1]:*"),
+            ("GET https://intranet.example via 10.0.0.0/8,192.168.1.5", "GET https://intranet.example via 10.0.0.0/8,192.168.1.5/32"),
+            ("GET https://{hosts}:*", "GET https://{hosts}:*"),
+        ] {
+            let grant: EgressGrant = text.parse().unwrap();
+            assert_eq!(grant.to_string(), canonical);
+            assert_eq!(canonical.parse::<EgressGrant>().unwrap(), grant);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_grant_is_refused() {
+        for text in [
+            "", "api.example.com", "ftp://x.example", "https://", "GET https://x.example:0", "GET https://x.example:99999", "CONNECT https://x.example",
+            "get https://x.example", "https://EXAMPLE.com", "https://*", "https://user@x.example", "https://x.example/path", "https://x.example via here",
+            "http://0x7f.0.0.1", "http://2130706433", "http://127.1", "https://x.example.",
+        ] {
+            assert!(text.parse::<EgressGrant>().is_err(), "{text} was taken");
+        }
+    }
+}

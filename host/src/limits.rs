@@ -1,0 +1,289 @@
+//! Every bound of the host: what grows, how far, in which unit, and why.
+//!
+//! Three parties have a say. The host has a default for each limit; the manifest may wish for another value of four of
+//! them; the admin's grant may set any of them. The smaller of wish and grant wins: [`Limits::in_force`].
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use jackfield_package::manifest::LimitWishes;
+use serde::{Deserialize, Serialize};
+
+/// The stack of code inside the sandbox, in bytes; overflow is a limit, not a crash.
+pub const WASM_STACK_BYTES: usize = 512 << 10;
+/// The host stack that carries a guest's stack and the host calls made from it, in bytes.
+pub const ASYNC_STACK_BYTES: usize = 1 << 20;
+/// Fuel between two chances to cancel a spinning guest: some 5 ms. Shorter costs speed, see docs/decisions.
+pub const FUEL_YIELD_INTERVAL: u64 = 10_000_000;
+/// Engines, each with a pool of its own. Eight pools of 2 000 memories use three quarters of 47 bits of addresses.
+pub const SHARDS: usize = 8;
+/// Instances alive at once in the pool of a shard. Beyond it calls wait their turn, since the pool itself fails at once.
+pub const POOL_SLOTS: u32 = 1_000;
+/// Calls of one installation that may wait for their turn. Beyond it a call is refused at once.
+pub const QUEUED_CALLS: usize = 1_000;
+/// Milliseconds between two looks at whether another process has stopped an installation whose call is running.
+pub const STOP_CHECK_MS: u64 = 500;
+/// Bytes that one read of a file hands to the guest at most, and that one write takes.
+pub const FILE_CHUNK_BYTES: usize = 1 << 20;
+/// Bytes of a created file's name, as file systems have it.
+pub const FILE_NAME_BYTES: usize = 255;
+/// Bytes of one slot's memory: as much as a 32-bit memory can grow to; it reserves addresses, not memory.
+pub const SLOT_MEMORY_BYTES: usize = 4 << 30;
+/// Elements of one table: Python and JavaScript engines come with 10 k to 14 k functions.
+pub const SLOT_TABLE_ELEMENTS: usize = 20_000;
+/// Bytes of one host call's arguments and results that are copied across the sandbox's wall.
+pub const HOSTCALL_BYTES: usize = 64 << 20;
+/// Bytes of one read of `wasi:random`.
+pub const RANDOM_BYTES: u64 = 64 << 10;
+/// Bytes of the header section of one HTTP message, the host's own bookkeeping included.
+pub const HEADER_BYTES: usize = 64 << 10;
+/// Bytes kept of a guest's last words on stderr, for the message of a panic.
+pub const PANIC_MESSAGE_BYTES: usize = 4 << 10;
+/// Frames kept of a guest's backtrace.
+pub const BACKTRACE_FRAMES: usize = 32;
+/// Denials kept of one call; a guest that asks a million times must not fill the host.
+pub const DENIALS: usize = 100;
+/// Seconds of CPU and of waiting for one compilation.
+pub const COMPILE_SECONDS: u64 = 60;
+/// Bytes of address space for one compilation in a child process.
+pub const COMPILE_BYTES: u64 = 4 << 30;
+
+/// Bytes of a request's path and query. As much as common servers take.
+pub const URI_BYTES: usize = 16 << 10;
+/// Characters of a path that a denial repeats.
+pub const ASKED_PATH_CHARS: usize = 200;
+/// Header lines of one HTTP response; hyper's own bound of 100 is too few for some gateways.
+pub const RESPONSE_HEADERS: usize = 256;
+/// Hosts that a config field may name for one `{field}` of the manifest.
+pub const TEMPLATE_HOSTS: usize = 64;
+/// Bytes that a manifest's regular expression may grow to once compiled.
+pub const TEMPLATE_PATTERN_BYTES: usize = 1 << 20;
+/// Bytes of a secret in a file. The longest tokens in use, JWTs full of groups, stay below 16 KiB.
+pub const SECRET_BYTES: usize = 64 << 10;
+/// Fewest characters of a secret: a shorter one would be blotted out of ordinary text.
+pub const SECRET_BYTES_LEAST: usize = 8;
+/// Milliseconds to resolve, connect and agree on TLS.
+pub const CONNECT_MS: u64 = 10_000;
+/// Milliseconds between tries of a name's addresses (RFC 8305 section 5).
+pub const CONNECT_STAGGER_MS: u64 = 250;
+/// Addresses of a name that are tried; all of them are classified.
+pub const CONNECT_ADDRESSES: usize = 8;
+/// Connections that one installation keeps open without use, to one host and port, and in all.
+pub const IDLE_CONNECTIONS_PER_HOST: usize = 8;
+/// See [`IDLE_CONNECTIONS_PER_HOST`].
+pub const IDLE_CONNECTIONS: usize = 64;
+/// Milliseconds that a connection is kept without use; many servers close it after 60 s.
+pub const IDLE_MS: u64 = 30_000;
+/// Milliseconds after which a connection is not used again, so that a change of addresses takes effect.
+pub const CONNECTION_AGE_MS: u64 = 300_000;
+/// Milliseconds that a connection may take to become usable again after a response.
+pub const CONNECTION_READY_MS: u64 = 1_000;
+/// TLS sessions that one installation remembers.
+pub const TLS_SESSIONS: usize = 32;
+
+/// One limit of a call. `jackfield grant NAME --limit fuel=2000000000` sets one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// Units of computation, about one a WebAssembly instruction.
+    Fuel,
+    /// Milliseconds from start to end, host calls included.
+    TimeMs,
+    /// Bytes of all memories and tables of the instance, summed.
+    MemoryBytes,
+    /// Bytes of stack.
+    StackBytes,
+    /// Calls into the host.
+    HostCalls,
+    /// Resources (streams, requests, pollables) held at once.
+    Handles,
+    /// Bytes of the input's JSON.
+    InputBytes,
+    /// Bytes of the output's JSON.
+    OutputBytes,
+    /// HTTP requests.
+    Requests,
+    /// HTTP requests at the same time.
+    ConcurrentRequests,
+    /// Bytes of one request's body.
+    RequestBytes,
+    /// Bytes of one response's body.
+    ResponseBytes,
+    /// Milliseconds of one request, from its start to the end of its response.
+    RequestTimeMs,
+    /// Files handed in and files created, each.
+    Files,
+    /// Bytes of the files created, summed.
+    FileBytes,
+    /// Lines of log. Beyond it lines are dropped, and one line says so.
+    LogLines,
+    /// Bytes of log. Beyond it lines are dropped, and one line says so.
+    LogBytes,
+    /// Calls of one installation at the same time.
+    ConcurrentCalls,
+}
+
+impl Limit {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 18] = [
+        Self::Fuel,
+        Self::TimeMs,
+        Self::MemoryBytes,
+        Self::StackBytes,
+        Self::HostCalls,
+        Self::Handles,
+        Self::InputBytes,
+        Self::OutputBytes,
+        Self::Requests,
+        Self::ConcurrentRequests,
+        Self::RequestBytes,
+        Self::ResponseBytes,
+        Self::RequestTimeMs,
+        Self::Files,
+        Self::FileBytes,
+        Self::LogLines,
+        Self::LogBytes,
+        Self::ConcurrentCalls,
+    ];
+
+    /// What holds where neither the manifest nor the admin says anything.
+    pub fn default_value(self) -> u64 {
+        match self {
+            // Half a second to a second of pure computation: far more than any call of an API needs.
+            Self::Fuel => 1_000_000_000,
+            Self::TimeMs => 30_000,
+            // A JavaScript engine starts at 9 MiB, Python at 12 MiB; an API's answer of 16 MiB fits beside its parsed form.
+            Self::MemoryBytes => 64 << 20,
+            Self::StackBytes => WASM_STACK_BYTES as u64,
+            // A gigabyte in pieces of 64 KiB, read and written, is 65 k calls.
+            Self::HostCalls => 100_000,
+            Self::Handles => 4_096,
+            Self::InputBytes => 4 << 20,
+            Self::OutputBytes => 4 << 20,
+            Self::Requests => 64,
+            Self::ConcurrentRequests => 8,
+            Self::RequestBytes => 8 << 20,
+            Self::ResponseBytes => 16 << 20,
+            Self::RequestTimeMs => 20_000,
+            Self::Files => 32,
+            Self::FileBytes => 4 << 30,
+            Self::LogLines => 1_000,
+            Self::LogBytes => 256 << 10,
+            Self::ConcurrentCalls => 32,
+        }
+    }
+
+    /// The highest value that can be set, where the host's own construction sets one.
+    pub fn ceiling(self) -> u64 {
+        match self {
+            // The pool's slots and the engine's stacks have their size from the start.
+            Self::MemoryBytes => SLOT_MEMORY_BYTES as u64,
+            Self::StackBytes => WASM_STACK_BYTES as u64,
+            Self::InputBytes | Self::OutputBytes => HOSTCALL_BYTES as u64,
+            Self::ConcurrentCalls => POOL_SLOTS as u64,
+            Self::Handles => 1 << 20,
+            _ => u64::MAX >> 1,
+        }
+    }
+
+    /// What it is counted in.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Fuel => "units of fuel",
+            Self::TimeMs | Self::RequestTimeMs => "ms",
+            Self::MemoryBytes
+            | Self::StackBytes
+            | Self::InputBytes
+            | Self::OutputBytes
+            | Self::RequestBytes
+            | Self::ResponseBytes
+            | Self::FileBytes
+            | Self::LogBytes => "bytes",
+            Self::HostCalls | Self::ConcurrentCalls => "calls",
+            Self::Handles => "handles",
+            Self::Requests | Self::ConcurrentRequests => "requests",
+            Self::Files => "files",
+            Self::LogLines => "lines",
+        }
+    }
+
+    /// The word for it, as `--limit` takes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fuel => "fuel",
+            Self::TimeMs => "time-ms",
+            Self::MemoryBytes => "memory-bytes",
+            Self::StackBytes => "stack-bytes",
+            Self::HostCalls => "host-calls",
+            Self::Handles => "handles",
+            Self::InputBytes => "input-bytes",
+            Self::OutputBytes => "output-bytes",
+            Self::Requests => "requests",
+            Self::ConcurrentRequests => "concurrent-requests",
+            Self::RequestBytes => "request-bytes",
+            Self::ResponseBytes => "response-bytes",
+            Self::RequestTimeMs => "request-time-ms",
+            Self::Files => "files",
+            Self::FileBytes => "file-bytes",
+            Self::LogLines => "log-lines",
+            Self::LogBytes => "log-bytes",
+            Self::ConcurrentCalls => "concurrent-calls",
+        }
+    }
+
+    /// What the manifest wishes for it, if it may wish and does.
+    pub fn wish(self, wishes: &LimitWishes) -> Option<u64> {
+        match self {
+            Self::Fuel => wishes.fuel,
+            Self::TimeMs => wishes.time_ms,
+            Self::MemoryBytes => wishes.memory_bytes,
+            Self::ResponseBytes => wishes.response_bytes,
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Limit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|limit| limit.as_str() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            format!("`{text}` is not a limit: expected one of {known}")
+        })
+    }
+}
+
+/// The limits that an admin has set; what is not in here has its default.
+pub type LimitGrants = BTreeMap<Limit, u64>;
+
+/// The value in force for every limit of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits([u64; Limit::ALL.len()]);
+
+impl Limits {
+    /// Grant ∩ manifest: where the manifest wishes, the smaller of its wish and what is granted (or the default); where it
+    /// does not, what is granted (or the default).
+    pub fn in_force(wishes: &LimitWishes, grants: &LimitGrants) -> Self {
+        Self(Limit::ALL.map(|limit| {
+            let granted = grants.get(&limit).copied().unwrap_or(limit.default_value()).min(limit.ceiling());
+            limit.wish(wishes).map_or(granted, |wish| wish.min(granted))
+        }))
+    }
+
+    /// The value in force, in the limit's unit.
+    pub fn get(&self, limit: Limit) -> u64 {
+        self.0[limit as usize]
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::in_force(&LimitWishes::default(), &LimitGrants::new())
+    }
+}

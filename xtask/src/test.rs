@@ -1,0 +1,66 @@
+//! Every test, the lints, and the benches.
+
+use crate::{
+    Failure, need,
+    run::{cargo, command, root, run, works},
+};
+
+/// Every test there is.
+pub(crate) fn test() -> Result<(), Failure> {
+    need::wasm_target()?;
+    let python = need::python()?;
+    if python.is_none() {
+        need::missing(
+            "Python 3 with venv",
+            "signatures are not checked by securesystemslib",
+            "install python3-venv, then run this again",
+        );
+    }
+    let openssl = works(command("openssl").arg("version"));
+    if !openssl {
+        need::missing("openssl", "keys and signatures are not checked by it", "install openssl 3, then run this again");
+    }
+
+    // The tests that run other people's verifiers fail without them, unless told that they are missing.
+    let told = |command: &mut std::process::Command| {
+        match &python {
+            Some(python) => command.env("JACKFIELD_TEST_PYTHON", python),
+            None => command.env("JACKFIELD_TEST_WITHOUT_PYTHON", "1"),
+        };
+        if !openssl {
+            command.env("JACKFIELD_TEST_WITHOUT_OPENSSL", "1");
+        }
+    };
+    let mut tests = if works(cargo(&["nextest", "--version"]).current_dir(root())) {
+        cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
+    } else {
+        cargo(&["test", "--workspace", "--locked", "--no-fail-fast", "--all-targets"])
+    };
+    told(&mut tests);
+    run(&mut tests)?;
+    let mut docs = cargo(&["test", "--doc", "--workspace", "--locked"]);
+    run(&mut docs)?;
+    // The connectors' own logic, natively; in the sandbox they are tested by their cassettes, in the run above.
+    run(cargo(&["test", "--locked"]).current_dir(root().join("connectors")))
+}
+
+/// Formatting and lints, of hosts and of guests.
+pub(crate) fn check() -> Result<(), Failure> {
+    need::wasm_target()?;
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
+    let connectors = root().join("connectors");
+    run(cargo(&["fmt", "--all", "--check"]).current_dir(&connectors))?;
+    let guests = ["clippy", "--locked", "--target", "wasm32-wasip2", "--", "-D", "warnings"];
+    run(cargo(&guests).current_dir(&connectors))
+}
+
+/// The benches: ratios within one run.
+pub(crate) fn bench(peers: bool) -> Result<(), Failure> {
+    need::wasm_target()?;
+    run(&mut cargo(&["bench", "--package", "jackfield-tests", "--locked"]))?;
+    if peers {
+        run(cargo(&["bench", "--locked"]).current_dir(root().join("tests/peers")))?;
+    }
+    Ok(())
+}
