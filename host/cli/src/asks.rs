@@ -44,9 +44,10 @@ pub(crate) fn write(page: &mut Page, manifest: &Manifest) {
     }
 }
 
-/// Whether there is nothing for an admin to decide.
+/// Whether there is nothing for an admin to decide: less than a default harms nobody.
 pub(crate) fn asks_for_nothing(manifest: &Manifest) -> bool {
-    manifest.egress.is_empty() && manifest.auth.is_empty() && limits(manifest).is_empty()
+    let above = |limit: &Limit| limit.wish(&manifest.limits).is_some_and(|wish| wish > limit.default_value());
+    manifest.egress.is_empty() && manifest.auth.is_empty() && !Limit::ALL.iter().any(above)
 }
 
 /// The grant that an entry asks for, as `--allow` takes it.

@@ -156,6 +156,11 @@ fn write_json(failed: &Failed, to: &mut dyn io::Write) -> io::Result<()> {
     writeln!(to, "{}", json!({ "error": error }))
 }
 
+/// A warning as a program reads it, one line of JSON like an error.
+pub(crate) fn warning_json(message: &str) -> Value {
+    json!({ "warning": { "message": message } })
+}
+
 /// The words of the operating system, without Rust's `(os error 2)`.
 fn cause(error: &io::Error) -> String {
     let text = error.to_string();
@@ -243,30 +248,32 @@ impl From<Failure> for Failed {
     }
 }
 
-/// Tells a wrong command line in the same two parts as everything else; `--help` and `--version` are answers.
-pub(crate) fn command_line(error: &clap::Error, format: Format) -> ExitCode {
+/// Tells a wrong command line in the same two parts as everything else; `--help` and `--version` are answers. `commands`
+/// are the words before the first flag, such as `key new`, whose help is the next thing to read.
+pub(crate) fn command_line(error: &clap::Error, commands: &str, format: Format) -> ExitCode {
     use clap::error::ErrorKind;
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // Whoever stopped reading has what he wanted.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let _ = error.print();
-        return ExitCode::from(Kind::Usage.exit_code());
+    let see = format!("see `jackfield {commands}--help`");
+    if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+        return Failed::usage("command-missing", "a command is missing").hint(see).report(format);
     }
+    // clap has no parts to take, only a text: `error: …`, then paragraphs of tips and usage.
     let text = error.render().to_string();
     let (mut message, mut hints) = (Vec::new(), Vec::new());
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(tip) = line.strip_prefix("tip: ") {
             hints.push(tip.to_owned());
         } else if let Some(usage) = line.strip_prefix("Usage: ") {
-            hints.push(format!("usage: {usage}"));
+            // clap shows options that the environment sets as if they were required.
+            hints.push(format!("usage: {}", usage.replace(" --home <DIR>", "").replace(" --ca-file <PEM>", "")));
         } else if !line.starts_with("For more information") {
             message.push(line.strip_prefix("error: ").unwrap_or(line));
         }
     }
-    if hints.is_empty() {
-        hints.push("see `jackfield --help`".to_owned());
-    }
+    hints.push(see);
     Failed::usage("command-line", message.join(" ")).hint(hints.join("\n")).report(format)
 }

@@ -97,7 +97,7 @@ pub(crate) struct New {
     #[arg(value_name = "NAME|PATH", value_hint = ValueHint::DirPath)]
     pub(crate) path: PathBuf,
     /// Who publishes it
-    #[arg(long, value_name = "NAMESPACE")]
+    #[arg(long, value_name = "NAMESPACE", value_parser = crate::values::label)]
     pub(crate) namespace: Option<Label>,
     /// Write into a folder that is not empty; files of the same names are replaced
     #[arg(long)]
@@ -166,7 +166,7 @@ pub(crate) enum KeyCommand {
     #[command(after_help = examples::KEY_NEW)]
     New {
         /// What to call it here
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", value_parser = crate::values::label)]
         name: Label,
         #[command(flatten)]
         passphrase: Passphrase,
@@ -177,7 +177,7 @@ pub(crate) enum KeyCommand {
     #[command(after_help = examples::KEY_SHOW)]
     Show {
         /// A key of this home
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", value_parser = crate::values::label)]
         name: Label,
     },
 }
@@ -209,7 +209,7 @@ pub(crate) enum TrustCommand {
         #[arg(value_name = "PEM|NAME", value_hint = ValueHint::FilePath)]
         key: PathBuf,
         /// Only for packages of this namespace; may be repeated. Left out: for all
-        #[arg(long, value_name = "NAMESPACE")]
+        #[arg(long, value_name = "NAMESPACE", value_parser = crate::values::label)]
         namespace: Vec<Label>,
         /// What to call it in lists
         #[arg(long, value_name = "TEXT")]
@@ -233,7 +233,7 @@ pub(crate) struct Sign {
     #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath)]
     pub(crate) component: PathBuf,
     /// Which key of this home
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = crate::values::label)]
     pub(crate) key: Label,
     #[command(flatten)]
     pub(crate) passphrase: Passphrase,

@@ -25,9 +25,9 @@ mod ui;
 mod values;
 mod words;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::{
     context::Context,
@@ -38,7 +38,10 @@ use crate::{
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return error::command_line(&error, wanted_format(std::env::args_os().skip(1))),
+        Err(error) => {
+            let typed: Vec<_> = std::env::args_os().skip(1).collect();
+            return error::command_line(&error, &typed_commands(&typed), wanted_format(&typed));
+        }
     };
     let Arguments { global, command } = arguments;
     let format = global.output;
@@ -98,14 +101,22 @@ fn init_tracing(context: &Context) {
         .init();
 }
 
-/// What `--output` says on a command line that could not be parsed, so that a program gets its error as JSON even so.
-fn wanted_format(arguments: impl Iterator<Item = std::ffi::OsString>) -> Format {
-    let mut previous_is_output = false;
-    for argument in arguments {
-        if argument == "--output=json" || (previous_is_output && argument == "json") {
-            return Format::Json;
-        }
-        previous_is_output = argument == "--output";
+/// The commands at the start of a command line that could not be parsed, such as `key new `; none if the first word is no
+/// command.
+fn typed_commands(arguments: &[OsString]) -> String {
+    let mut command = Arguments::command();
+    let mut typed = String::new();
+    for argument in arguments.iter().filter_map(|argument| argument.to_str()) {
+        let Some(next) = command.find_subcommand(argument).cloned() else { break };
+        typed.push_str(argument);
+        typed.push(' ');
+        command = next;
     }
-    Format::Human
+    typed
+}
+
+/// What `--output` says on a command line that could not be parsed, so that a program gets its error as JSON even so.
+fn wanted_format(arguments: &[OsString]) -> Format {
+    let after_output = arguments.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json");
+    if after_output || arguments.iter().any(|argument| argument == "--output=json") { Format::Json } else { Format::Human }
 }

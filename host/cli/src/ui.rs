@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
-    error::{Done, Failed},
+    error::{Done, Failed, Kind, warning_json},
     flags::{Color, Format, Global},
     page::{Page, plain},
 };
@@ -52,7 +52,7 @@ impl Ui {
         if self.is_json() {
             let text = serde_json::to_string_pretty(json).map_err(|error| {
                 Failed::new(
-                    crate::error::Kind::Fault,
+                    Kind::Fault,
                     "json-fault",
                     format!("cannot write the answer as JSON: {error}"),
                 )
@@ -64,15 +64,19 @@ impl Ui {
         write_stdout(page.as_str())
     }
 
-    /// A line beside the answer, on stderr. Dropped with `--quiet`.
+    /// A line beside the answer for a person, on stderr. Dropped with `--quiet`, and for programs.
     pub(crate) fn note(&self, text: &str) {
-        if !self.quiet {
+        if !self.quiet && !self.is_json() {
             let _ = writeln!(anstream::stderr(), "{}", plain(text));
         }
     }
 
     /// A line that the caller should not miss, on stderr, `--quiet` or not.
     pub(crate) fn warn(&self, text: &str) {
+        if self.is_json() {
+            let _ = writeln!(anstream::stderr(), "{}", warning_json(text));
+            return;
+        }
         let style = AnsiColor::Yellow.on_default().bold();
         let _ = writeln!(anstream::stderr(), "{style}warning:{style:#} {}", plain(text));
     }
@@ -110,7 +114,7 @@ impl Ui {
         if self.quiet {
             return Progress(None);
         }
-        if !io::stderr().is_terminal() {
+        if self.is_json() || !io::stderr().is_terminal() {
             self.note(text);
             return Progress(None);
         }
@@ -140,7 +144,7 @@ impl Ui {
                 .read_line(&mut line)
                 .map_err(|error| Failed::file("cannot read the answer from the terminal", &error))?;
             if count == 0 {
-                return Err(Failed::new(crate::error::Kind::Cancelled, "cancelled", "cancelled: no answer was given"));
+                return Err(Failed::new(Kind::Cancelled, "cancelled", "cancelled: no answer was given"));
             }
             let line = line.trim();
             let chosen = match line {

@@ -129,7 +129,7 @@ impl FromStr for CredentialSetting {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (id, path) = text.split_once('=').ok_or("expected ID=PATH; the secret itself never stands here")?;
-        let id = id.parse::<Label>().map_err(|refusal| refusal.message)?;
+        let id = label(id)?;
         if path.is_empty() {
             return Ok(Self { id, path: None });
         }
@@ -172,8 +172,13 @@ impl FromStr for OperationName {
         if text == "*" {
             return Ok(Self::All);
         }
-        text.parse().map(Self::One).map_err(|refusal: jackfield_package::Refusal| refusal.message)
+        label(text).map(Self::One)
     }
+}
+
+/// A name. Its refusal is shown without its code, which is not for a person.
+pub(crate) fn label(text: &str) -> Result<Label, String> {
+    text.parse().map_err(|refusal: jackfield_package::Refusal| refusal.message)
 }
 
 /// A destination. Its refusal carries a hint, which clap would drop.
