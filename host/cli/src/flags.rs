@@ -388,5 +388,6 @@ pub(crate) struct Invoke {
 #[derive(Debug, Args)]
 pub(crate) struct CompileComponent {
     pub(crate) component: PathBuf,
-    pub(crate) output: PathBuf,
+    /// Not `output`: that id is the global flag's.
+    pub(crate) code: PathBuf,
 }

@@ -5,5 +5,5 @@ use crate::{error::Done, flags};
 
 /// Runs before anything else of this program has started: the limits that the child sets upon itself hold for all of it.
 pub(crate) fn run(flags: &flags::CompileComponent) -> Done {
-    Ok(jackfield_host::compile_in_child(&flags.component, &flags.output)?)
+    Ok(jackfield_host::compile_in_child(&flags.component, &flags.code)?)
 }
