@@ -62,7 +62,8 @@ impl Credential {
     /// Binds an `auth` entry of a manifest to the file that holds its secret. Reads nothing yet.
     pub(crate) fn bind(auth: &Auth, hosts: Vec<HostPattern>, file: &Path) -> Result<Self, Refusal> {
         let id = &auth.id;
-        let refuse = |reason: &str| Err(Refusal::new("credential-not-attachable", format!("the credential `{id}` {reason}")));
+        let refuse =
+            |reason: &str| Err(Refusal::new("credential-not-attachable", format!("the credential `{id}` {reason}")));
         if matches!(auth.r#type, AuthType::Hmac | AuthType::Sigv4) || matches!(auth.attach, Attach::Signature {}) {
             return refuse("signs requests, which a secret in a file can't do: signing is the credential broker's");
         }
@@ -70,7 +71,10 @@ impl Credential {
             _ if auth.r#type == AuthType::Basic => (Place::Header(header::AUTHORIZATION), Form::Basic),
             Attach::Basic {} => (Place::Header(header::AUTHORIZATION), Form::Basic),
             Attach::Header { name, prefix } => match name.parse::<HeaderName>() {
-                Ok(name) if !crate::egress::is_host_header(&name) && prefix.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => {
+                Ok(name)
+                    if !crate::egress::is_host_header(&name)
+                        && prefix.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) =>
+                {
                     (Place::Header(name), Form::Prefixed(prefix.clone()))
                 }
                 _ => return refuse("names a header that can't carry a credential"),
@@ -134,7 +138,8 @@ impl Secret {
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
         let file = file.map_err(|error| refuse("secret-unreadable", format!("can't be opened: {error}")))?;
         // Asked of the open file, so that nobody swaps it between the question and the reading.
-        let metadata = file.metadata().map_err(|error| refuse("secret-unreadable", format!("can't be examined: {error}")))?;
+        let metadata =
+            file.metadata().map_err(|error| refuse("secret-unreadable", format!("can't be examined: {error}")))?;
         if !metadata.is_file() {
             return Err(refuse("secret-not-a-file", "is not a regular file".into()));
         }
@@ -162,7 +167,8 @@ impl Secret {
             return Err(refuse("secret-malformed", format!("holds more than {SECRET_BYTES} bytes")));
         }
         if bytes.len() < SECRET_BYTES_LEAST {
-            let reason = format!("holds fewer than {SECRET_BYTES_LEAST} characters, too few to tell it from ordinary text");
+            let reason =
+                format!("holds fewer than {SECRET_BYTES_LEAST} characters, too few to tell it from ordinary text");
             return Err(refuse("secret-malformed", reason));
         }
         if !bytes.iter().all(u8::is_ascii_graphic) {
@@ -249,7 +255,11 @@ impl Attached {
 
     /// What cleans the response's body; `None` where no secret was attached.
     pub(crate) fn cleaner(&self) -> Option<StreamCleaner> {
-        (!self.secrets.is_empty()).then(|| StreamCleaner { blot: self.blot.clone(), held: Zeroizing::default(), mask: Vec::new() })
+        (!self.secrets.is_empty()).then(|| StreamCleaner {
+            blot: self.blot.clone(),
+            held: Zeroizing::default(),
+            mask: Vec::new(),
+        })
     }
 }
 
@@ -272,7 +282,8 @@ impl Credential {
 
     /// Every form in which the secret may come back.
     fn forms_of(&self, secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
-        let mut forms = vec![Zeroizing::new(secret.0.to_vec()), Zeroizing::new(encode_query(&secret.0).as_bytes().to_vec())];
+        let mut forms =
+            vec![Zeroizing::new(secret.0.to_vec()), Zeroizing::new(encode_query(&secret.0).as_bytes().to_vec())];
         if matches!(self.form, Form::Basic) {
             forms.push(Zeroizing::new(STANDARD.encode(&*secret.0).into_bytes()));
             // A service may repeat the password without the user.

@@ -24,7 +24,8 @@ use crate::limits::Limit;
 /// What ends an exchange, and what it adds up to.
 pub(super) struct Exchange {
     pub(super) meter: Arc<Meter>,
-    pub(super) slot: Slot,
+    /// Held for as long as the exchange lasts.
+    pub(super) _slot: Slot,
     pub(super) line: Line,
     pub(super) sent: Arc<AtomicU64>,
 }

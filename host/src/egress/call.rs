@@ -1,10 +1,7 @@
 //! One call's door to the network: what wasmtime asks when a guest sends a request.
 
 use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::AtomicU64,
-    },
+    sync::{Arc, OnceLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -71,8 +68,12 @@ impl CallEgress {
         let asked = Asked { method: parts.method.clone(), uri: parts.uri.clone() };
         let judged = self.egress.policy().judge(&parts.uri, &parts.method, &parts.headers);
         let destination = judged.map_err(|refused| self.deny(refused, &asked))?;
-        let slot = self.meter.admit(self.caps.requests, self.caps.concurrent).map_err(|_| HttpError::ConnectionLimitReached)?;
-        self.exchange(http::Request::from_parts(parts, body), destination, slot, options.unwrap_or_default(), &asked).await
+        let slot = self
+            .meter
+            .admit(self.caps.requests, self.caps.concurrent)
+            .map_err(|_| HttpError::ConnectionLimitReached)?;
+        self.exchange(http::Request::from_parts(parts, body), destination, slot, options.unwrap_or_default(), &asked)
+            .await
     }
 
     async fn exchange(
@@ -97,7 +98,8 @@ impl CallEgress {
         let cut = Arc::new(OnceLock::new());
         let request = self.metered(request, sent.clone(), cut.clone())?;
 
-        let first_byte = options.first_byte_timeout.and_then(|wait| started.checked_add(connect_timeout.saturating_add(wait)));
+        let first_byte =
+            options.first_byte_timeout.and_then(|wait| started.checked_add(connect_timeout.saturating_add(wait)));
         let until = first_byte.map_or(deadline, |first_byte| first_byte.min(deadline));
         let sending = self.egress.transport().send(Outgoing { destination, request, connect_timeout });
         let response = match timeout_at(until, sending).await {
@@ -122,7 +124,7 @@ impl CallEgress {
             self.meter.reached(Limit::ResponseBytes, self.caps.response_bytes, announced);
             return Err(HttpError::HttpResponseBodySize(Some(self.caps.response_bytes)));
         }
-        let exchange = Exchange { meter: self.meter.clone(), slot, line, sent };
+        let exchange = Exchange { meter: self.meter.clone(), _slot: slot, line, sent };
         let time = (deadline, self.caps.time_ms);
         let cap = self.caps.response_bytes;
         let body = ResponseBody::new(body, parts.status, exchange, cap, time, options.between_bytes_timeout);

@@ -41,7 +41,8 @@ pub(crate) const METHOD_OVERRIDES: [HeaderName; 3] = [
 
 /// Judges the headers of a request, credentials aside.
 pub(crate) fn judge(headers: &HeaderMap) -> Result<(), Refused> {
-    let refuse = |name: &HeaderName, reason: &str| Err(Refused::new(Layer::Header, format!("the header `{name}` {reason}")));
+    let refuse =
+        |name: &HeaderName, reason: &str| Err(Refused::new(Layer::Header, format!("the header `{name}` {reason}")));
     let mut bytes = 0;
     for (name, value) in headers {
         bytes += name.as_str().len() + value.len() + 4;

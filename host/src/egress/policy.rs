@@ -116,9 +116,10 @@ impl Policy {
         let (mut reason, mut fix) = (miss("the manifest does not ask for", target, method, &about_host), None);
         if about_host.is_empty() {
             let of_shape = |rule: &Rule| rule.ports.contains(target.port) && rule.methods.contains(method.as_str());
-            let fitting = self.templates.iter().filter(|(_, rule)| of_shape(rule)).find_map(|(template, _)| {
-                Some((template, template.config_with(&host, &self.schema, &self.config)?))
-            });
+            let fitting =
+                self.templates.iter().filter(|(_, rule)| of_shape(rule)).find_map(|(template, _)| {
+                    Some((template, template.config_with(&host, &self.schema, &self.config)?))
+                });
             if let Some((template, config)) = fitting {
                 reason = format!("the config's `{}` does not name the host {}", template.field(), target.host);
                 fix = Some(self.config_command(template, &config, target, method));
@@ -132,8 +133,9 @@ impl Policy {
     fn judge_grant(&self, target: &Target, method: &Method) -> Result<Vec<IpNet>, Refused> {
         let host = target.host.pattern_text();
         // An address counts as granted where the admin wrote it down, never by way of the config.
-        let speaks_of_host =
-            |granted: &&Granted| granted.rule.covers_host(&host) && (granted.field.is_none() || matches!(target.host, Host::Name(_)));
+        let speaks_of_host = |granted: &&Granted| {
+            granted.rule.covers_host(&host) && (granted.field.is_none() || matches!(target.host, Host::Name(_)))
+        };
         let about_host: Vec<&Granted> = self.granted.iter().filter(speaks_of_host).collect();
         let allowing: Vec<&&Granted> = about_host
             .iter()
@@ -166,7 +168,8 @@ impl Policy {
                         && self.judge_grant(target, &method).is_ok()
                 });
                 if !allowed {
-                    let reason = format!("the header `{name}` asks for a method that is not granted for {}", target.host);
+                    let reason =
+                        format!("the header `{name}` asks for a method that is not granted for {}", target.host);
                     return Err(Refused::new(Layer::Header, reason));
                 }
             }
@@ -188,7 +191,10 @@ impl Policy {
                 Place::Header(name) => Some(name),
                 Place::Query(_) => None,
             };
-            let taken = [&header::AUTHORIZATION, &header::COOKIE].into_iter().chain(own).find(|name| headers.contains_key(*name));
+            let taken = [&header::AUTHORIZATION, &header::COOKIE]
+                .into_iter()
+                .chain(own)
+                .find(|name| headers.contains_key(*name));
             if let Some(name) = taken {
                 return Err(self.taken(credential, &format!("header `{name}`"), target));
             }
@@ -215,7 +221,8 @@ impl Policy {
     fn config_command(&self, template: &Template, config: &Value, target: &Target, method: &Method) -> String {
         let granted = self.granted.iter().any(|granted| {
             let by_host = granted.rule.covers_host(&target.host.pattern_text());
-            let by_template = granted.field.as_deref() == Some(template.field()) && matches!(target.host, Host::Name(_));
+            let by_template =
+                granted.field.as_deref() == Some(template.field()) && matches!(target.host, Host::Name(_));
             let shape = granted.rule.ports.contains(target.port) && granted.rule.methods.contains(method.as_str());
             (by_host || by_template) && shape && (target.tls || granted.plaintext)
         });
@@ -256,7 +263,8 @@ impl Policy {
             });
             let credential = Credential::bind(auth, hosts.collect(), path)?;
             if let Some(rival) = credentials.iter().find(|other| credential.is_rival_of(other)) {
-                let message = format!("the credentials `{}` and `{id}` would stand in the same place of a request", rival.id());
+                let message =
+                    format!("the credentials `{}` and `{id}` would stand in the same place of a request", rival.id());
                 return Err(Refusal::new("credential-place-taken", message).hint("bind one of the two"));
             }
             credentials.push(Arc::new(credential));
@@ -273,7 +281,9 @@ impl Rule {
     fn covers_host(&self, host: &str) -> bool {
         // A suffix is a rule about names; an address has none.
         let is_address = host.parse::<IpAddr>().is_ok();
-        self.hosts.iter().any(|pattern| pattern.matches(host) && (!is_address || matches!(pattern, HostPattern::Exact(_))))
+        self.hosts
+            .iter()
+            .any(|pattern| pattern.matches(host) && (!is_address || matches!(pattern, HostPattern::Exact(_))))
     }
 
     fn covers(&self, target: &Target, method: &Method) -> bool {

@@ -97,9 +97,8 @@ impl Pool {
         let mut state = self.state();
         let connections = state.idle.get_mut(&Key::of(destination))?;
         connections.retain(Idle::is_usable);
-        let allowed = |idle: &Idle| {
-            idle.connection.sender.is_ready() && destination.judge_address(idle.connection.peer).is_ok()
-        };
+        let allowed =
+            |idle: &Idle| idle.connection.sender.is_ready() && destination.judge_address(idle.connection.peer).is_ok();
         let at = connections.iter().rposition(allowed)?;
         Some(connections.remove(at).connection)
     }

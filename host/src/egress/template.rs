@@ -26,7 +26,9 @@ impl Template {
         let mut template = Self { field: field.clone(), pattern: None, hosts: Vec::new(), misfits: Vec::new() };
         match entry.pattern.as_deref().map(anchored) {
             Some(Ok(pattern)) => template.pattern = Some(pattern),
-            Some(Err(_)) => template.misfits.push(format!("the manifest's pattern for `{{{field}}}` is no regular expression")),
+            Some(Err(_)) => {
+                template.misfits.push(format!("the manifest's pattern for `{{{field}}}` is no regular expression"))
+            }
             None => template.misfits.push(format!("the manifest has no pattern for `{{{field}}}`")),
         }
         for value in values(config.get(field)) {
@@ -44,7 +46,9 @@ impl Template {
         let shown = value.chars().take(80).collect::<String>().escape_debug().to_string();
         let host: Result<HostPattern, _> = value.parse();
         let Ok(host @ HostPattern::Exact(_)) = host else {
-            return Err(format!("the config's `{field}` holds `{shown}`, which is not the name of one host in lower case"));
+            return Err(format!(
+                "the config's `{field}` holds `{shown}`, which is not the name of one host in lower case"
+            ));
         };
         if !self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(value)) {
             return Err(format!("the config's `{field}` holds `{shown}`, which the manifest's pattern does not take"));

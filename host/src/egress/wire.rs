@@ -14,12 +14,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, Uri, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, pki_types::{CertificateDer, ServerName}};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -136,9 +139,7 @@ impl Wire {
             }
             let name = match destination.host() {
                 Host::Address(address) => ServerName::from(*address),
-                Host::Name(name) => {
-                    ServerName::try_from(name.clone()).map_err(|_| HttpError::HttpRequestUriInvalid)?
-                }
+                Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| HttpError::HttpRequestUriInvalid)?,
             };
             let stream = self.tls.connect(name, stream).await.map_err(from_tls)?;
             handshake(stream, peer).await
@@ -202,6 +203,10 @@ fn to_origin_form(destination: &Destination, request: &mut http::Request<Body>) 
     *request.version_mut() = http::Version::HTTP_11;
     let host = HeaderValue::try_from(destination.host_header()).map_err(|_| HttpError::HttpRequestUriInvalid)?;
     request.headers_mut().insert(header::HOST, host);
+    // RFC 9110 section 8.6: where a method means content, its absence is said; some services answer 411 otherwise.
+    if request.body().is_end_stream() && matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
+        request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     Ok(())
 }
 
@@ -217,7 +222,9 @@ async fn load_secrets(destination: &Destination) -> Result<Attached, SendError> 
 
 fn not_attached(why: NotAttached) -> Refused {
     match why {
-        NotAttached::Unreadable(refusal) => Refused { layer: Layer::Credential, reason: refusal.message, fix: refusal.hint, grant: None },
+        NotAttached::Unreadable(refusal) => {
+            Refused { layer: Layer::Credential, reason: refusal.message, fix: refusal.hint, grant: None }
+        }
         NotAttached::AlreadyThere(id) => {
             Refused::new(Layer::Credential, format!("the request already holds the secret of the credential `{id}`"))
         }
@@ -309,7 +316,9 @@ fn from_connect(error: &io::Error) -> HttpError {
 
 fn from_tls(error: io::Error) -> HttpError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => HttpError::TlsCertificateError,
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+            HttpError::TlsCertificateError
+        }
         Some(rustls::Error::AlertReceived(alert)) => {
             HttpError::TlsAlertReceived { alert_id: Some(u8::from(*alert)), alert_message: Some(format!("{alert:?}")) }
         }

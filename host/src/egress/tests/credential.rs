@@ -32,7 +32,11 @@ fn bound(vault: &Vault, auth: Value, secret: &str) -> (Manifest, Grant) {
     let hosts = ["api.example.com", "other.example.com", "127.0.0.1"];
     let egress = hosts.map(|host| json!({"host": host, "ports": "any", "methods": "any", "reason": "tests"}));
     let manifest = manifest(Value::from(egress.to_vec()), json!([entry]));
-    let mut grant = grant(&["* http://api.example.com:* via 127.0.0.1", "* http://other.example.com:* via 127.0.0.1", "* http://127.0.0.1:*"]);
+    let mut grant = grant(&[
+        "* http://api.example.com:* via 127.0.0.1",
+        "* http://other.example.com:* via 127.0.0.1",
+        "* http://127.0.0.1:*",
+    ]);
     grant.credentials.insert("key".parse().unwrap(), vault.file("secret", &format!("{secret}\n"), 0o600));
     (manifest, grant)
 }
@@ -52,9 +56,21 @@ async fn a_credential_arrives_where_the_manifest_says() {
     for (auth, secret, expected) in [
         (json!({"type": "bearer"}), SECRET, "\r\nauthorization: Bearer s3cr3t/canary+token\r\n"),
         (json!({"type": "oauth2"}), SECRET, "\r\nauthorization: Bearer s3cr3t/canary+token\r\n"),
-        (json!({"type": "api-key", "attach": {"in": "header", "name": "x-api-key"}}), SECRET, "\r\nx-api-key: s3cr3t/canary+token\r\n"),
-        (json!({"type": "api-key", "attach": {"in": "query", "name": "api key"}}), SECRET, "GET /v1?a=1&api%20key=s3cr3t%2Fcanary%2Btoken HTTP/1.1\r\n"),
-        (json!({"type": "basic", "attach": {"in": "basic"}}), "user:password", "\r\nauthorization: Basic dXNlcjpwYXNzd29yZA==\r\n"),
+        (
+            json!({"type": "api-key", "attach": {"in": "header", "name": "x-api-key"}}),
+            SECRET,
+            "\r\nx-api-key: s3cr3t/canary+token\r\n",
+        ),
+        (
+            json!({"type": "api-key", "attach": {"in": "query", "name": "api key"}}),
+            SECRET,
+            "GET /v1?a=1&api%20key=s3cr3t%2Fcanary%2Btoken HTTP/1.1\r\n",
+        ),
+        (
+            json!({"type": "basic", "attach": {"in": "basic"}}),
+            "user:password",
+            "\r\nauthorization: Basic dXNlcjpwYXNzd29yZA==\r\n",
+        ),
         (json!({"type": "basic"}), "user:password", "\r\nauthorization: Basic dXNlcjpwYXNzd29yZA==\r\n"),
     ] {
         let service = service(|_| Answer::ok("")).await;
@@ -119,7 +135,10 @@ async fn its_places_are_not_the_guests() {
     let vault = Vault::new();
     let service = service(|_| Answer::ok("")).await;
     let uri = |host: &str| format!("https://{host}:{}/v1", service.port());
-    let header = bench(&bound(&vault, json!({"type": "api-key", "attach": {"in": "header", "name": "X-Api-Key"}}), SECRET), &[&service]);
+    let header = bench(
+        &bound(&vault, json!({"type": "api-key", "attach": {"in": "header", "name": "X-Api-Key"}}), SECRET),
+        &[&service],
+    );
     for name in ["authorization", "cookie", "x-api-key"] {
         let denial = header.denied(request("GET", &uri("api.example.com"), &[(name, "mine")], "")).await;
         assert_eq!(denial.layer, Layer::Header, "{name}");
@@ -128,7 +147,10 @@ async fn its_places_are_not_the_guests() {
         // Elsewhere they are its own.
         header.fetch(request("GET", &uri("other.example.com"), &[(name, "mine")], "")).await.unwrap();
     }
-    let query = bench(&bound(&vault, json!({"type": "api-key", "attach": {"in": "query", "name": "key"}}), SECRET), &[&service]);
+    let query = bench(
+        &bound(&vault, json!({"type": "api-key", "attach": {"in": "query", "name": "key"}}), SECRET),
+        &[&service],
+    );
     for taken in ["?key=mine", "?a=1&key=mine", "?a=1&%6bey=mine", "?a;key=x", "?key"] {
         let denial = query.denied(request("GET", &format!("{}{taken}", uri("api.example.com")), &[], "")).await;
         assert_eq!(denial.layer, Layer::Header, "{taken}");
@@ -158,7 +180,10 @@ async fn a_request_that_holds_the_secret_already_is_refused() {
 async fn what_the_service_repeats_of_it_is_blotted_out() {
     let vault = Vault::new();
     let body = r#"{"you sent":"Bearer s3cr3t/canary+token","encoded":"s3cr3t%2Fcanary%2Btoken","s3cr3t/canar":1}"#;
-    let head = format!("HTTP/1.1 200 OK\r\nx-echo: a s3cr3t/canary+token b\r\nset-cookie: session=1\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nx-echo: a s3cr3t/canary+token b\r\nset-cookie: session=1\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     // The network cuts wherever it likes.
     for cut in [1, 7, body.len() / 3, body.len()] {
         let pieces: Vec<(u64, Vec<u8>)> = body.as_bytes().chunks(cut).map(|piece| (0, piece.to_vec())).collect();
@@ -203,15 +228,28 @@ async fn a_file_that_others_may_read_is_no_place_for_a_secret() {
         (vault.file("world", SECRET, 0o604), "has mode 0604: others than its owner may use it", Some("chmod 600 ")),
         (vault.folder.path().to_owned(), "is not a regular file", None),
         (missing, "can't be opened: No such file or directory (os error 2)", None),
-        (vault.file("empty", "\n", 0o600), "holds fewer than 8 characters, too few to tell it from ordinary text", None),
-        (vault.file("lines", "first-line\nsecond-line\n", 0o600), "holds more than one line of visible ASCII characters", None),
+        (
+            vault.file("empty", "\n", 0o600),
+            "holds fewer than 8 characters, too few to tell it from ordinary text",
+            None,
+        ),
+        (
+            vault.file("lines", "first-line\nsecond-line\n", 0o600),
+            "holds more than one line of visible ASCII characters",
+            None,
+        ),
         (vault.file("long", &long, 0o600), "holds more than 65536 bytes", None),
     ] {
         policy.1.credentials.insert("key".parse().unwrap(), path);
         let bench = bench(&policy, &[&service]);
-        let denial = bench.denied(request("GET", &format!("https://api.example.com:{}/", service.port()), &[], "")).await;
+        let denial =
+            bench.denied(request("GET", &format!("https://api.example.com:{}/", service.port()), &[], "")).await;
         assert_eq!(denial.layer, Layer::Credential);
-        assert!(denial.reason.starts_with("the credential `key` can't be read: `") && denial.reason.ends_with(reason), "{}", denial.reason);
+        assert!(
+            denial.reason.starts_with("the credential `key` can't be read: `") && denial.reason.ends_with(reason),
+            "{}",
+            denial.reason
+        );
         match fix {
             Some(fix) => assert!(denial.fix.unwrap().starts_with(fix)),
             None => assert_eq!(denial.fix, None),
@@ -230,7 +268,10 @@ fn what_can_not_be_attached_is_refused_at_install() {
         (json!({"type": "api-key", "attach": {"in": "header", "name": "host"}}), "credential-not-attachable"),
         (json!({"type": "api-key", "attach": {"in": "header", "name": "content-length"}}), "credential-not-attachable"),
         (json!({"type": "api-key", "attach": {"in": "header", "name": "no header"}}), "credential-not-attachable"),
-        (json!({"type": "api-key", "attach": {"in": "header", "name": "x", "prefix": "a\r\nb"}}), "credential-not-attachable"),
+        (
+            json!({"type": "api-key", "attach": {"in": "header", "name": "x", "prefix": "a\r\nb"}}),
+            "credential-not-attachable",
+        ),
         (json!({"id": "other", "type": "bearer"}), "credential-unknown"),
     ] {
         let (manifest, grant) = bound(&vault, auth.clone(), SECRET);
@@ -252,7 +293,10 @@ fn whether_secrets_can_be_read_is_known_before_the_first_call() {
         let wire = Wire::new(Arc::new(Answers::default()), &tls_config(&[]).unwrap());
         Egress::new(&manifest, grant, Box::new(wire)).unwrap()
     };
-    assert_eq!(egress(&grant).check_credentials().unwrap_err().message, "the credential `key` is not of the form `user:password`");
+    assert_eq!(
+        egress(&grant).check_credentials().unwrap_err().message,
+        "the credential `key` is not of the form `user:password`"
+    );
     grant.credentials.insert("key".parse().unwrap(), vault.file("good", "user:password", 0o600));
     egress(&grant).check_credentials().unwrap();
 }
@@ -274,7 +318,8 @@ async fn nothing_above_the_wire_sees_it() {
     }
     let vault = Vault::new();
     let (manifest, grant) = bound(&vault, json!({"type": "bearer"}), SECRET);
-    let service = service(|_| Answer::raw("HTTP/1.1 200 OK\r\nx-echo: s3cr3t/canary+token\r\ncontent-length: 0\r\n\r\n")).await;
+    let service =
+        service(|_| Answer::raw("HTTP/1.1 200 OK\r\nx-echo: s3cr3t/canary+token\r\ncontent-length: 0\r\n\r\n")).await;
     let resolver = Arc::new(Answers::default());
     resolver.answers.lock().unwrap().insert("api.example.com".into(), vec![vec!["127.0.0.1".parse().unwrap()]]);
     let seen = Arc::new(Mutex::new(String::new()));
@@ -283,5 +328,9 @@ async fn nothing_above_the_wire_sees_it() {
     let call = CallEgress::new(Arc::new(egress), "fetch".into(), &Limits::default(), Arc::default());
     call.send(request("GET", &format!("https://api.example.com:{}/", service.port()), &[], ""), None).await.unwrap();
     assert!(service.last().contains("s3cr3t"));
-    assert!(seen.lock().unwrap().contains("x-echo") && !seen.lock().unwrap().contains("s3cr3t"), "{}", seen.lock().unwrap());
+    assert!(
+        seen.lock().unwrap().contains("x-echo") && !seen.lock().unwrap().contains("s3cr3t"),
+        "{}",
+        seen.lock().unwrap()
+    );
 }

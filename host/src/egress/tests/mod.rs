@@ -41,7 +41,8 @@ fn manifest(egress: Value, auth: Value) -> Manifest {
 
 /// One that asks for every port and method of these hosts.
 fn manifest_for(hosts: &[&str]) -> Manifest {
-    let egress = hosts.iter().map(|host| json!({"host": host, "ports": "any", "methods": "any", "reason": "tests"})).collect();
+    let egress =
+        hosts.iter().map(|host| json!({"host": host, "ports": "any", "methods": "any", "reason": "tests"})).collect();
     manifest(Value::Array(egress), json!([]))
 }
 
@@ -90,7 +91,8 @@ impl Bench {
 
     /// Names with the addresses that they have from now on; of several answers for one name, the last stays.
     fn resolve(self, name: &str, answers: &[&[&str]]) -> Self {
-        let answers = answers.iter().map(|list| list.iter().map(|address| address.parse().unwrap()).collect()).collect();
+        let answers =
+            answers.iter().map(|list| list.iter().map(|address| address.parse().unwrap()).collect()).collect();
         self.resolver.answers.lock().unwrap().insert(name.to_owned(), answers);
         self
     }

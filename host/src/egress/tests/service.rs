@@ -195,6 +195,9 @@ fn complete(buffer: &[u8]) -> Option<usize> {
     if text.contains("transfer-encoding: chunked") {
         return buffer[head..].windows(5).position(|five| five == b"0\r\n\r\n").map(|at| head + at + 5);
     }
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length:")).map_or(0, |length| length.trim().parse().unwrap());
+    let length = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"))
+        .map_or(0, |length| length.trim().parse().unwrap());
     (buffer.len() >= head + length).then_some(head + length)
 }
