@@ -1,5 +1,7 @@
 //! What callers see: files in, files and counts out.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 use jackfield_csv::{
     convert::{Counts, from_json_lines, to_json_lines},
     options::{ReadOptions, WriteOptions},

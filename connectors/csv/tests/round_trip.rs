@@ -1,5 +1,7 @@
 //! What is read is what was written.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 use jackfield_csv::{
     convert::{from_json_lines, to_json_lines},
     options::{Encoding, LineEnding, ReadOptions, WriteOptions},
