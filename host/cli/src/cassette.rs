@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::{
     context,
     error::{Failed, Kind},
+    words::shown,
 };
 
 pub(crate) use replay::Player;
@@ -132,7 +133,7 @@ impl Cassette {
         let load = |file: &Path| context::read_bounded(&folder.join(file), "the cassette's file", CONTENT_BYTES);
         format::parse(&bytes, &load).map_err(|problem| match problem {
             format::Problem::Malformed { message, hint } => {
-                let failed = Failed::new(Kind::Refused, "cassette-malformed", format!("{}: {message}", path.display()));
+                let failed = Failed::new(Kind::Refused, "cassette-malformed", format!("{}: {message}", shown(path)));
                 match hint {
                     Some(hint) => failed.hint(hint),
                     None => failed,

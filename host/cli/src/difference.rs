@@ -88,7 +88,7 @@ mod tests {
         let found = json!({"a": 1, "b": [1, 2, 3, 4, 5, 6, 7, 8], "message": "Hello, Bob!"});
         assert_eq!(
             of_values(&expected, &found),
-            "      7,\n      8\n    ],\n-   \"message\": \"Hello, Ada!\"\n+   \"message\": \"Hello, Bob!\"\n  }"
+            "  …\n      7,\n      8\n    ],\n-   \"message\": \"Hello, Ada!\"\n+   \"message\": \"Hello, Bob!\"\n  }"
         );
     }
 

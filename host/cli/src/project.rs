@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::{
     context,
     error::{Failed, Kind},
-    words::nearest,
+    words::{nearest, shown},
 };
 
 /// The file that makes a folder a connector's project.
@@ -68,7 +68,7 @@ impl Project {
         let text = match read_if_there(&file, MANIFEST_BYTES)? {
             Some(bytes) => String::from_utf8(bytes).map_err(|error| {
                 let at = error.utf8_error().valid_up_to();
-                Failed::new(Kind::Refused, "project-not-utf8", format!("{}: byte {at} is not UTF-8", file.display()))
+                Failed::new(Kind::Refused, "project-not-utf8", format!("{}: byte {at} is not UTF-8", shown(&file)))
             })?,
             None => {
                 let message = format!("`{}` is not a connector's folder: it has no {FILE_NAME}", folder.display());
@@ -78,7 +78,7 @@ impl Project {
         };
         let draft = parse(&text).map_err(|problem| {
             let place = problem.place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
-            let message = format!("{}{place}: {}", file.display(), problem.message);
+            let message = format!("{}{place}: {}", shown(&file), problem.message);
             let failed = Failed::new(Kind::Refused, "project-malformed", message);
             match problem.hint {
                 Some(hint) => failed.hint(hint),
@@ -273,7 +273,7 @@ mod tests {
                 "[[egress]]\nhost = \"api.example.com\"\nreason = \"r\"\nmethod = [\"GET\"]\n",
                 "9:1: there is no key `method` here | did you mean `methods`?",
             ),
-            ("categories = [\"utilities\"]\n", "6:15: `utilities` is not known here | did you mean `utility`?"),
+            ("categories = [\"utilty\"]\n", "6:15: `utilty` is not known here | did you mean `utility`?"),
             ("title = \"again\"\n", "6:1: duplicate key | "),
             ("keywords = [\"Not Kebab\"]\n", "6:13: `Not Kebab` is not a name: expected lower-case letters and digits in words joined by `-`, beginning with a letter, at most 64 characters | "),
             ("[config]\nsince = 2026-01-01\n", "0:0: a date stands where JSON goes, and JSON has none | put it in quotes"),

@@ -48,6 +48,14 @@ pub(crate) fn shell_path(path: &Path) -> String {
     shell(&path.to_string_lossy())
 }
 
+/// A path as it is shown: `connector.toml` rather than `./connector.toml`.
+pub(crate) fn shown(path: &Path) -> std::path::Display<'_> {
+    match path.strip_prefix(".") {
+        Ok(rest) if !rest.as_os_str().is_empty() => rest.display(),
+        _ => path.display(),
+    }
+}
+
 /// `1 file`, `2 files`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

@@ -26,7 +26,7 @@ use crate::{
     page::Page,
     project::Project,
     sandbox::Sandbox,
-    words::{count, shell_path},
+    words::{count, shell_path, shown},
 };
 
 /// Stands in the place of every secret. Nothing ever sends it: the replay has no wire to put it on.
@@ -84,7 +84,7 @@ pub(crate) async fn run(flags: flags::Test, context: &Context) -> Done {
 fn find(folder: &Path, filter: Option<&str>) -> Result<Vec<(String, PathBuf)>, Failed> {
     let cannot_list = |error| Failed::file(format!("cannot list the cassettes in `{}`", folder.display()), &error);
     let none = || {
-        Failed::new(Kind::NotFound, "cassette-not-found", format!("there is no cassette in `{}`", folder.display()))
+        Failed::new(Kind::NotFound, "cassette-not-found", format!("there is no cassette in `{}`", shown(folder)))
             .hint("a test is a file such as cassettes/greet.json: see docs/guide/cassettes.md")
     };
     if !folder.exists() {
@@ -109,7 +109,7 @@ fn find(folder: &Path, filter: Option<&str>) -> Result<Vec<(String, PathBuf)>, F
     if let Some(filter) = filter
         && found.is_empty()
     {
-        let message = format!("none of {} in `{}` contains `{filter}`", count(all, "cassette"), folder.display());
+        let message = format!("none of {} in `{}` contains `{filter}`", count(all, "cassette"), shown(folder));
         return Err(Failed::new(Kind::NotFound, "cassette-not-found", message)
             .hint(format!("see them all: ls {}", shell_path(folder))));
     }
@@ -139,7 +139,7 @@ struct Stage<'a> {
 impl Stage<'_> {
     async fn play(&self, name: &str, path: &Path, cassette: Cassette) -> Result<Verdict, Failed> {
         let started = Instant::now();
-        let named = |failed: Failed| failed.within(&path.display().to_string());
+        let named = |failed: Failed| failed.within(&shown(path).to_string());
         let Cassette { operation, input, config, connection, idempotency_key, files, exchanges, expect } = cassette;
         let mut grant = Grant::all_of(self.package.manifest());
         grant.config = config;
