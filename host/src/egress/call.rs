@@ -104,7 +104,10 @@ impl CallEgress {
         let sending = self.egress.transport().send(Outgoing { destination, request, connect_timeout });
         let response = match timeout_at(until, sending).await {
             Ok(Ok(response)) => response,
-            Ok(Err(SendError::Refused(refused))) => return Err(self.deny(refused, asked)),
+            Ok(Err(SendError::Refused(refused))) => {
+                self.meter.unsent();
+                return Err(self.deny(refused, asked));
+            }
             // The transport only knows that the body broke off.
             Ok(Err(SendError::Failed(error))) => {
                 return Err(cut.get().map_or(error, |bytes| HttpError::HttpRequestBodySize(Some(*bytes))));

@@ -16,6 +16,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Meter {
     requests: AtomicU64,
+    /// Those of `requests` that a later layer denied: they count for the limit, and nothing was sent.
+    unsent: AtomicU64,
     denied: AtomicU64,
     bytes_out: AtomicU64,
     bytes_in: AtomicU64,
@@ -27,7 +29,7 @@ pub struct Meter {
 impl Meter {
     /// Writes the counters into a bill.
     pub fn fill(&self, bill: &mut Bill) {
-        bill.http_requests = self.requests.load(Relaxed);
+        bill.http_requests = self.requests.load(Relaxed).saturating_sub(self.unsent.load(Relaxed));
         bill.http_denied = self.denied.load(Relaxed);
         bill.http_bytes_out = self.bytes_out.load(Relaxed);
         bill.http_bytes_in = self.bytes_in.load(Relaxed);
@@ -59,6 +61,11 @@ impl Meter {
             return Err(self.reached(Limit::Requests, requests, requests.saturating_add(1)));
         }
         Ok(slot)
+    }
+
+    /// Takes an admitted request out of the bill: it was denied before anything was sent.
+    pub(super) fn unsent(&self) {
+        self.unsent.fetch_add(1, Relaxed);
     }
 
     pub(super) fn deny(&self, denial: Denial) {

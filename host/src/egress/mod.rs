@@ -85,7 +85,7 @@ pub struct Refused {
     /// What would allow it, where anything would.
     pub fix: Option<String>,
     /// What an admin would have to grant, where that is the fix.
-    pub grant: Option<EgressGrant>,
+    pub grant: Option<Box<EgressGrant>>,
 }
 
 impl Refused {
@@ -100,7 +100,7 @@ impl Refused {
     }
 
     fn needs(mut self, grant: EgressGrant) -> Self {
-        self.grant = Some(grant);
+        self.grant = Some(Box::new(grant));
         self
     }
 
