@@ -7,7 +7,11 @@ use jackfield_host::failure::{Failure, HostFault};
 use jackfield_package::Refusal;
 use serde_json::{Map, Value, json};
 
-use crate::{flags::Format, page::plain, words::nearest};
+use crate::{
+    flags::Format,
+    page::{plain, plain_json},
+    words::nearest,
+};
 
 /// What a command says when it can't do what it was asked.
 #[derive(Debug)]
@@ -153,7 +157,17 @@ fn write_json(failed: &Failed, to: &mut dyn io::Write) -> io::Result<()> {
         }
         error.extend(failed.details.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
-    writeln!(to, "{}", json!({ "error": error }))
+    writeln!(to, "{}", plain_json(&json!({ "error": error }).to_string()))
+}
+
+/// Characters of a connector's details that a person is shown; JSON has all.
+const DETAILS_SHOWN: usize = 500;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(DETAILS_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// A warning as a program reads it, one line of JSON like an error.
@@ -217,6 +231,10 @@ impl From<Failure> for Failed {
                             .to_owned(),
                     ),
                     _ => None,
+                };
+                let message = match &error.details {
+                    Some(details) => format!("{message}\n  details: {}", shortened(&details.to_string())),
+                    None => message,
                 };
                 Self { hint, ..Self::new(Kind::Connector, error.code, message) }
             }

@@ -182,6 +182,53 @@ pub(crate) fn plain_json(text: &str) -> Cow<'_, str> {
     Cow::Owned(harmless)
 }
 
+/// JSON text with one value a line. Works on the text, so that every number keeps its digits; what is not JSON comes out
+/// as it is, but for white space.
+pub(crate) fn indent_json(text: &str) -> String {
+    let mut indented = String::with_capacity(text.len() * 2);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let mut characters = text.chars().filter(|c| *c != '\r').peekable();
+    let new_line = |indented: &mut String, depth: usize| {
+        indented.push('\n');
+        indented.extend(std::iter::repeat_n("  ", depth));
+    };
+    while let Some(c) = characters.next() {
+        if in_string {
+            indented.push(c);
+            (in_string, escaped) = (escaped || c != '"', !escaped && c == '\\');
+            continue;
+        }
+        match c {
+            ' ' | '\t' | '\n' => {}
+            '{' | '[' => {
+                indented.push(c);
+                while characters.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                if let Some(end) = characters.next_if(|next| matches!(next, '}' | ']')) {
+                    indented.push(end);
+                } else {
+                    depth += 1;
+                    new_line(&mut indented, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut indented, depth);
+                indented.push(c);
+            }
+            ',' => {
+                indented.push(c);
+                new_line(&mut indented, depth);
+            }
+            ':' => indented.push_str(": "),
+            _ => {
+                in_string = c == '"';
+                indented.push(c);
+            }
+        }
+    }
+    indented
+}
+
 fn is_active(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
@@ -226,6 +273,18 @@ mod tests {
         page.line("a\u{1b}[2Jb\u{9b}31m\u{202e}c").paragraph(2, "t\u{7}");
         assert_eq!(page.as_str(), "a\\u{1b}[2Jb\\u{9b}31m\\u{202e}c\n  t\\u{7}\n");
         assert_eq!(plain_json("{\"a\":\"\u{9b}\u{e0041}\"}"), "{\"a\":\"\\u009b\\udb40\\udc41\"}");
+    }
+
+    #[test]
+    fn indenting_keeps_what_is_said() {
+        let text = r#"{"a":[1.10, 12345678901234567890123,{}],"b" : [ ] ,"c,{":"x\"}\\","d":{"e":null}}"#;
+        let indented = indent_json(text);
+        assert_eq!(
+            indented,
+            "{\n  \"a\": [\n    1.10,\n    12345678901234567890123,\n    {}\n  ],\n  \"b\": [],\n  \"c,{\": \"x\\\"}\\\\\",\n  \"d\": {\n    \"e\": null\n  }\n}"
+        );
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&indented), value(text));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     error::{Done, Failed, Kind, warning_json},
     flags::{Color, Format, Global},
-    page::{Page, plain},
+    page::{Page, plain, plain_json},
 };
 
 /// How this process talks.
@@ -51,13 +51,9 @@ impl Ui {
     pub(crate) fn answer<T: Serialize + ?Sized>(&self, json: &T, human: impl FnOnce(&mut Page)) -> Done {
         if self.is_json() {
             let text = serde_json::to_string_pretty(json).map_err(|error| {
-                Failed::new(
-                    Kind::Fault,
-                    "json-fault",
-                    format!("cannot write the answer as JSON: {error}"),
-                )
+                Failed::new(Kind::Fault, "json-fault", format!("cannot write the answer as JSON: {error}"))
             })?;
-            return write_stdout(&format!("{text}\n"));
+            return write_stdout(&format!("{}\n", plain_json(&text)));
         }
         let mut page = Page::new();
         human(&mut page);
@@ -74,7 +70,7 @@ impl Ui {
     /// A line that the caller should not miss, on stderr, `--quiet` or not.
     pub(crate) fn warn(&self, text: &str) {
         if self.is_json() {
-            let _ = writeln!(anstream::stderr(), "{}", warning_json(text));
+            let _ = writeln!(anstream::stderr(), "{}", plain_json(&warning_json(text).to_string()));
             return;
         }
         let style = AnsiColor::Yellow.on_default().bold();

@@ -4,16 +4,18 @@ use std::{path::Path, sync::Arc};
 
 use anstyle::{AnsiColor, Style};
 use jackfield_host::{
-    Bill, Denial, FileSource, Invocation, Level, LogLine, LogSink, Outcome, OutputFile, failure::Failure,
+    Bill, Denial, FileSource, Installation, Invocation, Level, LogLine, LogSink, Outcome, OutputFile,
+    failure::{Failure, LimitExceeded},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     context::Context,
     error::{Done, Failed, Kind},
     flags, installed,
-    page::{Page, bytes, grouped, plain_json},
+    page::{Page, bytes, grouped, indent_json, plain_json},
     ui::{self, Ui},
     values::parse_json,
     words::{count, nearest},
@@ -30,7 +32,7 @@ pub(crate) async fn run(flags: flags::Invoke, context: &Context) -> Done {
     let cancel = CancellationToken::new();
     tokio::spawn(cancel_on_interrupt(cancel.clone(), context.ui));
     let outcome = host.invoke(&installation.name, invocation.cancel(cancel)).await;
-    tell(outcome, &flags, context)
+    tell(outcome, &flags, &installation, context)
 }
 
 fn unknown_operation(flags: &flags::Invoke, operations: &[&str]) -> Failed {
@@ -96,17 +98,25 @@ fn write_log_line(ui: Ui, line: &LogLine) {
     ui.tagged(&format!("[{word}]"), style, &format!("{}{fields}", line.message));
 }
 
+/// All of an outcome, for `--output json`. The answer is passed on as the connector wrote it, since numbers would lose digits.
+#[derive(Serialize)]
+struct OutcomeForm<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<&'a RawValue>,
+    bill: &'a Bill,
+    denials: &'a [Denial],
+    log: &'a [LogLine],
+    files: &'a [OutputFile],
+}
+
 /// The answer alone on stdout; with `--output json` all of the outcome. Denials, files and bill beside it. Then the failure.
-fn tell(outcome: Outcome, flags: &flags::Invoke, context: &Context) -> Done {
+fn tell(outcome: Outcome, flags: &flags::Invoke, installation: &Installation, context: &Context) -> Done {
     let Outcome { result, bill, denials, log, files, .. } = &outcome;
     let ui = &context.ui;
     if ui.is_json() {
-        let mut answer = json!({ "bill": bill, "denials": denials, "log": log, "files": files });
-        if let (Some(answer), Ok(result)) = (answer.as_object_mut(), result) {
-            answer.insert("result".to_owned(), serde_json::from_str(result).unwrap_or(Value::Null));
-        }
-        ui.answer(&answer, |_| {})?;
-        return outcome.result.map(drop).map_err(Failed::from);
+        let result = result.as_ref().ok().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
+        ui.answer(&OutcomeForm { result, bill, denials, log, files }, |_| {})?;
+        return outcome.result.map(drop).map_err(|failure| failed(failure, installation));
     }
     if let Ok(result) = result {
         write_result(result, ui)?;
@@ -123,16 +133,43 @@ fn tell(outcome: Outcome, flags: &flags::Invoke, context: &Context) -> Done {
     if flags.bill {
         ui.page_always(&bill_page(bill));
     }
-    outcome.result.map(drop).map_err(Failed::from)
+    outcome.result.map(drop).map_err(|failure| failed(failure, installation))
 }
 
-/// Indented for a person, and as the connector wrote it for a program: numbers keep every digit that way.
-fn write_result(result: &str, ui: &Ui) -> Done {
-    if !ui.stdout_is_terminal() {
-        return ui::write_stdout(&format!("{result}\n"));
+/// The failure; of a limit with what raises it.
+fn failed(failure: Failure, installation: &Installation) -> Failed {
+    let hint = match &failure {
+        Failure::Limit(exceeded) => Some(raise(*exceeded, installation)),
+        _ => None,
+    };
+    let failed = Failed::from(failure);
+    match hint {
+        Some(hint) => failed.hint(hint),
+        None => failed,
     }
-    let pretty = serde_json::from_str::<Value>(result).and_then(|value| serde_json::to_string_pretty(&value));
-    ui::write_stdout(&format!("{}\n", plain_json(pretty.as_deref().unwrap_or(result))))
+}
+
+fn raise(exceeded: LimitExceeded, installation: &Installation) -> String {
+    let LimitExceeded { limit, allowed, used } = exceeded;
+    let name = &installation.name;
+    let granted = installation.grant.limits.get(&limit).copied().unwrap_or(limit.default_value());
+    if limit.wish(&installation.manifest.limits).is_some_and(|wish| wish <= granted) {
+        return format!("`{name}` asks for no more than this itself; a smaller input may do, or another release");
+    }
+    // At least what was used, since the call may have been stopped long before its end.
+    let more = allowed.max(used).saturating_mul(2).min(limit.ceiling());
+    if more <= allowed {
+        return "this host can give no more than this".to_owned();
+    }
+    format!("raise it: jackfield grant {name} --limit {limit}={more}")
+}
+
+/// Indented for a person, and as the connector wrote it for a program.
+fn write_result(result: &str, ui: &Ui) -> Done {
+    if ui.stdout_is_terminal() {
+        return ui::write_stdout(&format!("{}\n", plain_json(&indent_json(result))));
+    }
+    ui::write_stdout(&format!("{result}\n"))
 }
 
 fn write_denial(ui: &Ui, denial: &Denial) {
