@@ -29,8 +29,10 @@ fn main() {
     build_with_cargo(&programs, &guests);
 
     let built = guests.join(TARGET).join("release/examples");
-    let mut components: Vec<(String, PathBuf)> =
-        stems(&programs.join("examples"), "rs").into_iter().map(|name| (name.clone(), built.join(format!("{name}.wasm")))).collect();
+    let mut components: Vec<(String, PathBuf)> = stems(&programs.join("examples"), "rs")
+        .into_iter()
+        .map(|name| (name.clone(), built.join(format!("{name}.wasm"))))
+        .collect();
     for name in stems(&programs.join("wat"), "wat").into_iter().filter(|name| name != "common") {
         let path = out.join(format!("{name}.wasm"));
         fs::write(&path, assemble(&programs, &wit, &name)).unwrap();
@@ -50,7 +52,10 @@ fn build_with_cargo(programs: &Path, target_dir: &Path) {
     for (name, _) in env::vars_os() {
         let outer = name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_") && !matches!(name, "CARGO_HOME" | "CARGO_NET_OFFLINE")
-                || matches!(name, "RUSTFLAGS" | "RUSTC" | "RUSTC_WRAPPER" | "RUSTC_WORKSPACE_WRAPPER" | "RUSTDOC" | "TARGET")
+                || matches!(
+                    name,
+                    "RUSTFLAGS" | "RUSTC" | "RUSTC_WRAPPER" | "RUSTC_WORKSPACE_WRAPPER" | "RUSTDOC" | "TARGET"
+                )
         });
         if outer {
             cargo.env_remove(name);
@@ -77,7 +82,8 @@ fn assemble(programs: &Path, wit: &Path, name: &str) -> Vec<u8> {
 
     let mut resolve = Resolve::default();
     resolve.push_dir(wit).expect("wit/ parses");
-    let mut world = "package test:programs; world wat { include jackfield:connector/connector@0.1.0; EXTRA }".to_owned();
+    let mut world =
+        "package test:programs; world wat { include jackfield:connector/connector@0.1.0; EXTRA }".to_owned();
     match name {
         "imports_unknown" => {
             resolve.push_str("evil.wit", "package evil:host@1.0.0; interface backdoor { open: func(); }").unwrap();

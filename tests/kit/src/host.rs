@@ -12,12 +12,7 @@ use jackfield_host::{
     grant::{Grant, OperationGrant},
     limits::Limit,
 };
-use jackfield_package::{
-    Label, Manifest, PackageName, Verified,
-    manifest::Attach,
-    statement::Bundle,
-    verify::verify,
-};
+use jackfield_package::{Label, Manifest, PackageName, Verified, manifest::Attach, statement::Bundle, verify::verify};
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -188,10 +183,13 @@ impl<'a> Installing<'a> {
         self
     }
 
-    /// The manifest has this schema for settings, and the admin sets this.
+    /// The manifest has this schema for settings, and the admin sets this object.
+    ///
+    /// # Panics
+    /// On what is not an object.
     #[must_use]
     pub fn config(mut self, schema: Value, config: Value) -> Self {
-        self.grant.config = config;
+        self.grant.config = config.as_object().expect("an object").clone();
         self.manifest(|manifest| manifest.config = Some(schema))
     }
 

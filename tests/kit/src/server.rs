@@ -281,7 +281,12 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>, co
     Some(request)
 }
 
-async fn read_until(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>, mark: &[u8], from: usize) -> Option<usize> {
+async fn read_until(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut Vec<u8>,
+    mark: &[u8],
+    from: usize,
+) -> Option<usize> {
     let mut searched = from;
     loop {
         if let Some(at) = buffer[searched..].windows(mark.len()).position(|window| window == mark) {

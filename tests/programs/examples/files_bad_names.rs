@@ -11,21 +11,21 @@ fn run(call: Call) -> Answer {
         .iter()
         .map(|name| match files::create(&text(name), "text/plain") {
             Ok(_) => json!([name, "accepted"]),
-            Err(error) => json!([name, format!("{error:?}")]),
+            Err(error) => json!([name, error.name()]),
         })
         .collect();
     let opened: Vec<Value> = list("ids")
         .iter()
         .map(|id| match files::open(&text(id)) {
             Ok(_) => json!([id, "accepted"]),
-            Err(error) => json!([id, format!("{error:?}")]),
+            Err(error) => json!([id, error.name()]),
         })
         .collect();
     let typed: Vec<Value> = list("media_types")
         .iter()
         .map(|media_type| match files::create("plain.txt", &text(media_type)) {
             Ok(_) => json!([media_type, "accepted"]),
-            Err(error) => json!([media_type, format!("{error:?}")]),
+            Err(error) => json!([media_type, error.name()]),
         })
         .collect();
     Ok(json!({ "created": created, "opened": opened, "typed": typed }).to_string())

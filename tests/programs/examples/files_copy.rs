@@ -9,10 +9,10 @@ use serde_json::json;
 fn run(call: Call) -> Answer {
     let input = call.json();
     let id = input["file"]["$file"].as_str().unwrap_or_default();
-    let from = files::open(id).map_err(|fault| error(ErrorKind::NotFound, format!("open `{id}`: {fault:?}")))?;
+    let from = files::open(id).map_err(|fault| error(ErrorKind::NotFound, format!("open `{id}`: {}", fault.name())))?;
     let name = input["name"].as_str().unwrap_or("copy.bin");
     let (id, to) = files::create(name, "application/octet-stream")
-        .map_err(|fault| error(ErrorKind::InvalidInput, format!("create `{name}`: {fault:?}")))?;
+        .map_err(|fault| error(ErrorKind::InvalidInput, format!("create `{name}`: {}", fault.name())))?;
     let bytes = copy(&from, &to)?;
     Ok(json!({ "file": { "$file": id }, "bytes": bytes }).to_string())
 }

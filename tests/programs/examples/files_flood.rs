@@ -11,7 +11,7 @@ fn run(call: Call) -> Answer {
         Some("create") => loop {
             match files::create(&format!("{count}.txt"), "text/plain") {
                 Ok((_, stream)) => hoard.push(stream),
-                Err(error) => break format!("{error:?}"),
+                Err(error) => break error.name().to_owned(),
             }
             count += 1;
         },

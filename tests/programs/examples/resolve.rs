@@ -14,11 +14,11 @@ fn run(call: Call) -> Answer {
             addresses.subscribe().block();
             format!("{:?}", addresses.resolve_next_address())
         }
-        Err(error) => format!("{error:?}"),
+        Err(error) => error.name().to_owned(),
     };
     let socket = match tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4) {
         Ok(_) => "a socket".to_owned(),
-        Err(error) => format!("{error:?}"),
+        Err(error) => error.name().to_owned(),
     };
     Ok(json!({ "look_up": look_up, "socket": socket }).to_string())
 }

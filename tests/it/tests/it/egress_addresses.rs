@@ -71,7 +71,8 @@ async fn a_granted_network_covers_its_addresses_and_no_others() {
     for (addresses, reached) in [("127.0.0.1", true), ("127.0.0.1 10.0.0.1", false), ("10.0.0.1", false)] {
         let resolver = FakeResolver::new(&[("intranet.example", addresses)]);
         let host = TestHost::builder().resolver(resolver).start();
-        let program = host.program(programs::FETCH).allows("GET http://intranet.example:* via 127.0.0.0/8").install().await;
+        let program =
+            host.program(programs::FETCH).allows("GET http://intranet.example:* via 127.0.0.0/8").install().await;
         let outcome = program.run(json!({ "url": server.url_as("intranet.example", "/x") })).await;
         match reached {
             true => assert_eq!(answer(&outcome)["status"], 200),
@@ -99,7 +100,8 @@ async fn a_redirect_is_the_guests_to_follow_and_judged_like_any_request() {
     let to = secret.url("/latest/meta-data");
     let server = HttpServer::start(move |_| Reply::redirect(&to)).await;
     let host = TestHost::new();
-    let program = host.program(programs::FETCH).allows(&format!("GET http://127.0.0.1:{}", server.port())).install().await;
+    let program =
+        host.program(programs::FETCH).allows(&format!("GET http://127.0.0.1:{}", server.port())).install().await;
     let outcome = program.run(json!({ "url": server.url("/") })).await;
     assert_eq!(answer(&outcome)["status"], 302);
     assert_eq!(secret.connections(), 0, "nobody followed it");

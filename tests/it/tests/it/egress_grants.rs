@@ -11,8 +11,10 @@ use crate::outcome::{answer, denial_of};
 pub(crate) async fn fetch() {
     let server = HttpServer::answering("hello").await;
     let host = TestHost::new();
-    let program = host.program(programs::FETCH).allows(&format!("POST http://127.0.0.1:{}", server.port())).install().await;
-    let outcome = program.run(json!({ "method": "POST", "url": server.url("/items?page=2"), "body": "some bytes" })).await;
+    let program =
+        host.program(programs::FETCH).allows(&format!("POST http://127.0.0.1:{}", server.port())).install().await;
+    let outcome =
+        program.run(json!({ "method": "POST", "url": server.url("/items?page=2"), "body": "some bytes" })).await;
     assert_eq!(answer(&outcome)["status"], 200);
     assert_eq!(answer(&outcome)["body"], "hello");
     let [request] = &server.received()[..] else { panic!("one request") };
@@ -25,14 +27,70 @@ pub(crate) async fn fetch() {
 /// What is asked and granted, what is tried, and which layer says no for which reason. PORT is the server's, OTHER is not.
 const ROWS: &[(&[&str], &[&str], &str, &str, Layer, &str)] = &[
     (&[], &[], "GET", "http://127.0.0.1:PORT/x", Layer::Manifest, "the manifest does not ask for the host 127.0.0.1"),
-    (&[], &["* http://127.0.0.1:*"], "GET", "http://127.0.0.1:PORT/x", Layer::Manifest, "the manifest does not ask for the host 127.0.0.1"),
-    (&["* http://127.0.0.1:*"], &[], "GET", "http://127.0.0.1:PORT/x", Layer::Grant, "the grant does not cover the host 127.0.0.1"),
-    (&["* http://127.0.0.1:OTHER"], &["* http://127.0.0.1:*"], "GET", "http://127.0.0.1:PORT/x", Layer::Manifest, "the manifest does not ask for port PORT of 127.0.0.1"),
-    (&["* http://127.0.0.1:*"], &["* http://127.0.0.1:OTHER"], "GET", "http://127.0.0.1:PORT/x", Layer::Grant, "the grant does not cover port PORT of 127.0.0.1"),
-    (&["GET http://127.0.0.1:*"], &["* http://127.0.0.1:*"], "DELETE", "http://127.0.0.1:PORT/x", Layer::Manifest, "the manifest does not ask for DELETE to 127.0.0.1"),
-    (&["* http://127.0.0.1:*"], &["GET http://127.0.0.1:*"], "DELETE", "http://127.0.0.1:PORT/x", Layer::Grant, "the grant does not cover DELETE to 127.0.0.1"),
-    (&["* http://127.0.0.1:*"], &["* https://127.0.0.1:*"], "GET", "http://127.0.0.1:PORT/x", Layer::Grant, "the host 127.0.0.1 is granted over https only"),
-    (&["* http://127.0.0.1:*"], &["GET http://127.0.0.1:OTHER", "POST http://127.0.0.1:PORT"], "GET", "http://127.0.0.1:PORT/x", Layer::Grant, "the grant does not cover GET to port PORT of 127.0.0.1"),
+    (
+        &[],
+        &["* http://127.0.0.1:*"],
+        "GET",
+        "http://127.0.0.1:PORT/x",
+        Layer::Manifest,
+        "the manifest does not ask for the host 127.0.0.1",
+    ),
+    (
+        &["* http://127.0.0.1:*"],
+        &[],
+        "GET",
+        "http://127.0.0.1:PORT/x",
+        Layer::Grant,
+        "the grant does not cover the host 127.0.0.1",
+    ),
+    (
+        &["* http://127.0.0.1:OTHER"],
+        &["* http://127.0.0.1:*"],
+        "GET",
+        "http://127.0.0.1:PORT/x",
+        Layer::Manifest,
+        "the manifest does not ask for port PORT of 127.0.0.1",
+    ),
+    (
+        &["* http://127.0.0.1:*"],
+        &["* http://127.0.0.1:OTHER"],
+        "GET",
+        "http://127.0.0.1:PORT/x",
+        Layer::Grant,
+        "the grant does not cover port PORT of 127.0.0.1",
+    ),
+    (
+        &["GET http://127.0.0.1:*"],
+        &["* http://127.0.0.1:*"],
+        "DELETE",
+        "http://127.0.0.1:PORT/x",
+        Layer::Manifest,
+        "the manifest does not ask for DELETE to 127.0.0.1",
+    ),
+    (
+        &["* http://127.0.0.1:*"],
+        &["GET http://127.0.0.1:*"],
+        "DELETE",
+        "http://127.0.0.1:PORT/x",
+        Layer::Grant,
+        "the grant does not cover DELETE to 127.0.0.1",
+    ),
+    (
+        &["* http://127.0.0.1:*"],
+        &["* https://127.0.0.1:*"],
+        "GET",
+        "http://127.0.0.1:PORT/x",
+        Layer::Grant,
+        "the host 127.0.0.1 is granted over https only",
+    ),
+    (
+        &["* http://127.0.0.1:*"],
+        &["GET http://127.0.0.1:OTHER", "POST http://127.0.0.1:PORT"],
+        "GET",
+        "http://127.0.0.1:PORT/x",
+        Layer::Grant,
+        "the grant does not cover GET to port PORT of 127.0.0.1",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +179,8 @@ async fn a_request_with_two_readings_is_refused() {
     let server = HttpServer::answering("no").await;
     let host = TestHost::new();
     // Everything is asked and granted, so that nothing but the form of the request says no.
-    let program = host.program(programs::FETCH).allows("* http://127.0.0.1:*").allows("* http://[::1]:*").install().await;
+    let program =
+        host.program(programs::FETCH).allows("* http://127.0.0.1:*").allows("* http://[::1]:*").install().await;
     let port = server.port();
     let rows: Vec<Value> = [
         format!("http://user@127.0.0.1:{port}/"),

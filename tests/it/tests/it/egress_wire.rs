@@ -11,13 +11,15 @@ async fn send(headers: Value, body: &str) -> (jackfield_host::Outcome, HttpServe
     let server = HttpServer::answering("ok").await;
     let host = TestHost::new();
     let program = host.program(programs::FETCH).allows("* http://127.0.0.1:*").install().await;
-    let outcome = program.run(json!({ "method": "POST", "url": server.url("/x"), "headers": headers, "body": body })).await;
+    let outcome =
+        program.run(json!({ "method": "POST", "url": server.url("/x"), "headers": headers, "body": body })).await;
     (outcome, server)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_guest_writes_is_what_is_sent() {
-    let headers = json!([["accept", "text/plain"], ["X-Twice", "1"], ["x-twice", "2"], ["authorization", "Basic Zm9vOmJhcg=="]]);
+    let headers =
+        json!([["accept", "text/plain"], ["X-Twice", "1"], ["x-twice", "2"], ["authorization", "Basic Zm9vOmJhcg=="]]);
     let (outcome, server) = send(headers, "hello").await;
     assert_eq!(answer(&outcome)["status"], 200);
     let [request] = &server.received()[..] else { panic!("one request") };
@@ -25,9 +27,18 @@ async fn what_the_guest_writes_is_what_is_sent() {
     assert_eq!(request.header("host"), [format!("127.0.0.1:{}", server.port())]);
     assert_eq!(request.header("accept"), ["text/plain"]);
     assert_eq!(request.header("x-twice"), ["1", "2"]);
-    assert_eq!(request.header("authorization"), ["Basic Zm9vOmJhcg=="], "no credential is bound, so this is the guest's");
-    let mut names: Vec<_> =
-        request.head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, _)| name.to_ascii_lowercase()).collect();
+    assert_eq!(
+        request.header("authorization"),
+        ["Basic Zm9vOmJhcg=="],
+        "no credential is bound, so this is the guest's"
+    );
+    let mut names: Vec<_> = request
+        .head
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name.to_ascii_lowercase())
+        .collect();
     names.sort();
     names.dedup();
     let expected = ["accept", "authorization", "host", "transfer-encoding", "user-agent", "x-twice"];
@@ -95,7 +106,11 @@ async fn a_length_that_lies_smuggles_nothing() {
         let (outcome, server) = send(json!(headers), body).await;
         let taken = outcome.result.is_ok() && answer(&outcome)["status"] == 200;
         assert_eq!(taken, good, "{lengths:?} {body:?}: {:?}", outcome.result);
-        assert!(server.received().iter().all(|request| request.target() == "/x"), "{lengths:?}: {:?}", server.received());
+        assert!(
+            server.received().iter().all(|request| request.target() == "/x"),
+            "{lengths:?}: {:?}",
+            server.received()
+        );
         assert_eq!(server.received().len(), usize::from(good), "{lengths:?} {body:?}");
     }
 }
@@ -106,7 +121,8 @@ async fn a_method_in_a_header_is_held_to_the_same_grant() {
     let host = TestHost::new();
     let program = host.program(programs::FETCH).allows("POST http://127.0.0.1:*").install().await;
     for name in ["x-http-method-override", "X-HTTP-Method", "x-method-override"] {
-        let outcome = program.run(json!({ "method": "POST", "url": server.url("/x"), "headers": [[name, "DELETE"]] })).await;
+        let outcome =
+            program.run(json!({ "method": "POST", "url": server.url("/x"), "headers": [[name, "DELETE"]] })).await;
         denial_of(&outcome, Layer::Header);
     }
     assert_eq!(server.connections(), 0);
@@ -115,7 +131,11 @@ async fn a_method_in_a_header_is_held_to_the_same_grant() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_belongs_to_the_connection_does_not_come_back() {
     let server = HttpServer::start(|_| {
-        Reply::text("ok").header("keep-alive", "timeout=5").header("connection", "x-hop").header("x-hop", "1").header("x-kept", "2")
+        Reply::text("ok")
+            .header("keep-alive", "timeout=5")
+            .header("connection", "x-hop")
+            .header("x-hop", "1")
+            .header("x-kept", "2")
     })
     .await;
     let host = TestHost::new();
@@ -135,8 +155,16 @@ async fn an_answer_that_is_not_http_is_an_error_of_its_own() {
         ("not HTTP at all", b"SSH-2.0-OpenSSH_9.6\r\n\r\n".to_vec(), "HttpProtocolError"),
         ("ends within its head", b"HTTP/1.1 200 OK\r\ncontent-".to_vec(), "HttpResponseIncomplete"),
         ("a head without bounds", huge, "HttpResponseHeaderSectionSize"),
-        ("two lengths", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 7\r\n\r\nok".to_vec(), "HttpProtocolError"),
-        ("another protocol", b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".to_vec(), "HttpUpgradeFailed"),
+        (
+            "two lengths",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 7\r\n\r\nok".to_vec(),
+            "HttpProtocolError",
+        ),
+        (
+            "another protocol",
+            b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".to_vec(),
+            "HttpUpgradeFailed",
+        ),
     ] {
         let server = HttpServer::start(move |_| Reply::raw(reply.clone()).closing()).await;
         let host = TestHost::new();

@@ -71,9 +71,14 @@ pub(crate) async fn guest_error() {
         assert_eq!((error.kind, error.kind.to_string().as_str()), (kind, word));
         assert_eq!((error.retryable, error.retry_after, error.request_sent), (None, None, false));
     }
-    let outcome = program.run(json!({ "kind": "conflict", "retryable": true, "retry_after_ms": 1500, "request_sent": true })).await;
+    let outcome = program
+        .run(json!({ "kind": "conflict", "retryable": true, "retry_after_ms": 1500, "request_sent": true }))
+        .await;
     let error = guest_error_of(&outcome);
-    assert_eq!((error.retryable, error.retry_after, error.request_sent), (Some(true), Some(Duration::from_millis(1500)), true));
+    assert_eq!(
+        (error.retryable, error.retry_after, error.request_sent),
+        (Some(true), Some(Duration::from_millis(1500)), true)
+    );
     assert_eq!(error.details, Some(json!({ "ledger": 7 })));
     assert_eq!(error.to_string(), "the ledger is locked [conflict, ledger-locked]");
 }

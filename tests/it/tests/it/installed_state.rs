@@ -30,7 +30,9 @@ async fn a_host_finds_what_another_installed() {
     assert_eq!(installations, [program.installation.clone()]);
     assert_eq!(answer(&other(&host).invoke(&program.name, Invocation::new("run", "7")).await), 7);
     other(&host).uninstall(&program.name).unwrap();
-    assert!(matches!(program.run(json!({})).await.result, Err(Failure::Refused(refusal)) if refusal.code == "not-installed"));
+    assert!(
+        matches!(program.run(json!({})).await.result, Err(Failure::Refused(refusal)) if refusal.code == "not-installed")
+    );
     assert_eq!(host.files_in("components").len(), 0, "its bytes are gone");
 }
 
@@ -113,7 +115,8 @@ async fn compiled_code_that_was_changed_is_made_anew_and_never_loaded() {
 async fn a_component_that_was_changed_is_refused() {
     let host = TestHost::new();
     let program = host.program(programs::ECHO).install().await;
-    let component = host.files_in("components").into_iter().find(|path| path.extension().is_some_and(|end| end == "wasm")).unwrap();
+    let component =
+        host.files_in("components").into_iter().find(|path| path.extension().is_some_and(|end| end == "wasm")).unwrap();
     let other_program = std::fs::read(programs::SPIN).unwrap();
     std::fs::write(&component, other_program).unwrap();
     let outcome = other(&host).invoke(&program.name, Invocation::new("run", "1")).await;

@@ -21,7 +21,12 @@ fn only_a_trusted_signature_over_these_bytes_is_believed() {
     let (foreign, foreign_bundle) = PackageBuilder::of(programs::ECHO).named("bank:echo").signed();
     for (story, package, bundles, expected) in [
         ("signed by its publisher", &echo, vec![bundle.clone()], "verified"),
-        ("one good bundle among others", &echo, vec![sign_publish(&echo, &stranger), spin_bundle.clone(), bundle.clone()], "verified"),
+        (
+            "one good bundle among others",
+            &echo,
+            vec![sign_publish(&echo, &stranger), spin_bundle.clone(), bundle.clone()],
+            "verified",
+        ),
         ("not signed", &echo, vec![], "signature-missing"),
         ("signed by a stranger", &echo, vec![sign_publish(&echo, &stranger)], "signer-unknown"),
         ("the statement of another package", &echo, vec![spin_bundle], "subject-mismatch"),
@@ -44,7 +49,9 @@ fn a_changed_byte_anywhere_is_noticed() {
         changed[at] ^= 1;
         // Most changes make nonsense of the component; what still parses is not what was signed.
         match Package::parse(changed) {
-            Ok(package) => assert_eq!(verdict(&package, std::slice::from_ref(&bundle)), "subject-mismatch", "byte {at}"),
+            Ok(package) => {
+                assert_eq!(verdict(&package, std::slice::from_ref(&bundle)), "subject-mismatch", "byte {at}")
+            }
             Err(_) => noticed += 1,
         }
     }
