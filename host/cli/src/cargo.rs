@@ -106,8 +106,9 @@ fn require_target(folder: &Path) -> Result<(), Failed> {
         .hint(format!("rustup target add {TARGET}")))
 }
 
-/// Which paths of this machine are replaced by which words: the crates of registries, the package, and packages outside
-/// its workspace that it takes by path.
+/// Which paths of this machine are replaced by which words: the crates of registries, and packages that are taken by path.
+/// Cargo names what is within the workspace by relative paths. The list is the same for every project with these
+/// dependencies, so that they can share what is compiled.
 fn remapped(metadata: &Metadata, package: &Package) -> Vec<(String, String)> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
         let home = std::env::home_dir()?;
@@ -118,12 +119,12 @@ fn remapped(metadata: &Metadata, package: &Package) -> Vec<(String, String)> {
         remapped.push((home, "/cargo".to_owned()));
     }
     for dependency in &package.dependencies {
-        if let Some(path) = &dependency.path {
+        if let Some(path) = &dependency.path
+            && !path.starts_with(&metadata.workspace_root)
+        {
             remapped.push((path.clone(), format!("/{}", dependency.name)));
         }
     }
-    // The last that fits wins, so the workspace comes after what stands around it.
-    remapped.push((metadata.workspace_root.clone(), "/source".to_owned()));
     remapped.into_iter().filter_map(|(from, to)| Some((from.into_os_string().into_string().ok()?, to))).collect()
 }
 

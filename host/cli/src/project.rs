@@ -275,7 +275,7 @@ mod tests {
             ),
             ("categories = [\"utilty\"]\n", "6:15: `utilty` is not known here | did you mean `utility`?"),
             ("title = \"again\"\n", "6:1: duplicate key | "),
-            ("keywords = [\"Not Kebab\"]\n", "6:13: `Not Kebab` is not a name: expected lower-case letters and digits in words joined by `-`, beginning with a letter, at most 64 characters | "),
+            ("keywords = [\"Not Kebab\"]\n", "6:12: `Not Kebab` is not a name: expected lower-case letters and digits in words joined by `-`, beginning with a letter, at most 64 characters | "),
             ("[config]\nsince = 2026-01-01\n", "0:0: a date stands where JSON goes, and JSON has none | put it in quotes"),
         ] {
             assert_eq!(problem(&format!("{GOOD}{added}")), expected);

@@ -329,7 +329,7 @@ mod tests {
             (json!({"operation": "x", "expect": {}}), "`expect`: expected exactly one of `output` and `error` | "),
             (json!({"operation": "x", "expect": {"error": {"kin": 1}}}), "`expect.error`: unknown field `kin` | did you mean `kind`?"),
             (exchange(get.clone(), json!({})), "`exchanges[0]`: expected exactly one of `response` and `failure` | "),
-            (exchange(get.clone(), json!({"response": {"body": {"txt": ""}}})), "`exchanges[0].response.body.txt`: unknown variant `txt` | did you mean `text`?"),
+            (exchange(get.clone(), json!({"response": {"body": {"txt": ""}}})), "`exchanges[0].response.body`: unknown variant `txt` | did you mean `text`?"),
             (exchange(get, json!({"response": {"body": {"path": "../../etc/passwd"}}})), "`exchanges[0].response.body`: `../../etc/passwd` does not stay beside the cassette | "),
             (exchange(json!({"method": "GET", "url": "/v1"}), json!({"response": {}})), "`exchanges[0].request.url`: `/v1` is not an absolute URL, such as https://api.example.com/v1/items | "),
         ] {
