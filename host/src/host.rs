@@ -36,7 +36,7 @@ pub struct Host(Arc<Inner>);
 /// Who carries requests.
 enum Transports {
     /// The network: connections of its own for each installation.
-    Wire { resolver: Arc<dyn Resolve>, tls: rustls::ClientConfig },
+    Wire { resolver: Arc<dyn Resolve>, tls: Box<rustls::ClientConfig> },
     /// What the embedder handed in, for all.
     Shared(Arc<dyn Transport>),
 }
@@ -114,7 +114,7 @@ impl HostBuilder {
             .map_err(|error| HostFault::new(format!("the root certificates can't be used: {error}")))?;
         let transports = match self.transport {
             Some(transport) => Transports::Shared(transport),
-            None => Transports::Wire { resolver: self.resolver, tls },
+            None => Transports::Wire { resolver: self.resolver, tls: Box::new(tls) },
         };
         let shards = Shards::new(self.shards);
         Ok(Host(Arc::new(Inner { home, compiled, shards, transports, live: RwLock::default() })))

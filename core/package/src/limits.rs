@@ -94,8 +94,8 @@ pub const EXTERN_NAME_BYTES: usize = 256;
 /// Bytes of memory: as much as a 32-bit guest of a heavy language can use well.
 pub const WISH_MEMORY_BYTES: u64 = 1 << 30;
 
-/// Units of fuel a call: some ten seconds of computing.
-pub const WISH_FUEL: u64 = 100_000_000_000;
+/// Units of fuel a call: what computes in some eight minutes, which is as long as a call may wish to take.
+pub const WISH_FUEL: u64 = 1_000_000_000_000;
 
 /// Milliseconds a call.
 pub const WISH_TIME_MS: u64 = 600_000;
