@@ -24,8 +24,11 @@ pub(crate) async fn fetch() {
     assert_eq!((bill.http_requests, bill.http_denied, bill.http_bytes_out, bill.http_bytes_in), (1, 0, 10, 5));
 }
 
-/// What is asked and granted, what is tried, and which layer says no for which reason. PORT is the server's, OTHER is not.
-const ROWS: &[(&[&str], &[&str], &str, &str, Layer, &str)] = &[
+/// What is asked, what is granted, method and URL that are tried, and which layer says no for which reason.
+type Row = (&'static [&'static str], &'static [&'static str], &'static str, &'static str, Layer, &'static str);
+
+/// PORT is the server's, OTHER is not.
+const ROWS: &[Row] = &[
     (&[], &[], "GET", "http://127.0.0.1:PORT/x", Layer::Manifest, "the manifest does not ask for the host 127.0.0.1"),
     (
         &[],

@@ -19,7 +19,7 @@ fn installer(host: &TestHost, arguments: &[&str]) -> Command {
 
 /// Another host over the same home, as another process would have it.
 fn other(host: &TestHost) -> Host {
-    TestHost::over(host.home()).unwrap()
+    TestHost::over(host.home()).expect("a host over the same home")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,7 @@ async fn a_host_finds_what_another_installed() {
     let host = TestHost::new();
     let program = host.program(programs::ECHO).install().await;
     let installations = other(&host).installations().unwrap();
-    assert_eq!(installations, [program.installation.clone()]);
+    assert_eq!(installations, std::slice::from_ref(&program.installation));
     assert_eq!(answer(&other(&host).invoke(&program.name, Invocation::new("run", "7")).await), 7);
     other(&host).uninstall(&program.name).unwrap();
     assert!(

@@ -1,0 +1,156 @@
+//! The invariants of ARCHITECTURE.md that a machine can check: who may depend on whom, and what stands where.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+/// Normal dependencies of a crate of the workspace, its own crates' dependencies included.
+fn dependencies_of(package: &str) -> BTreeSet<String> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let lines = String::from_utf8(tree.stdout).unwrap();
+    lines.lines().filter_map(|line| line.split(' ').next()).map(ToOwned::to_owned).collect()
+}
+
+/// Every Rust file below a folder of the checkout, generated and built ones aside.
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.file_name().and_then(|name| name.to_str()).unwrap() {
+                "target" | "vendor" | "node_modules" => {}
+                _ if path.is_dir() => folders.push(path),
+                name if name.ends_with(".rs") => found.push(path),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn packages_are_read_without_a_runtime_a_network_or_a_clock() {
+    let dependencies = dependencies_of("jackfield-package");
+    assert!(dependencies.contains("ed25519-dalek"), "the listing works");
+    for absent in ["tokio", "wasmtime", "reqwest", "hyper", "rustls", "tempfile", "jackfield-host", "jackfield"] {
+        assert!(!dependencies.contains(absent), "core/package must not depend on {absent}");
+    }
+    for file in rust_files("core/package/src") {
+        let text = fs::read_to_string(&file).unwrap();
+        for absent in ["std::fs", "std::net", "std::process", "SystemTime", "Instant::now", "getrandom"] {
+            assert!(!text.contains(absent), "{} must not use {absent}", file.display());
+        }
+    }
+}
+
+#[test]
+fn arrows_point_one_way() {
+    let host = dependencies_of("jackfield-host");
+    assert!(host.contains("jackfield-package"));
+    for absent in ["jackfield", "jackfield-sdk", "jackfield-test-kit", "clap"] {
+        assert!(!host.contains(absent), "host must not depend on {absent}");
+    }
+    let command = dependencies_of("jackfield");
+    for absent in ["jackfield-sdk", "jackfield-test-kit"] {
+        assert!(!command.contains(absent), "host/cli must not depend on {absent}");
+    }
+    let sdk = dependencies_of("jackfield-sdk");
+    for absent in ["jackfield-package", "jackfield-host", "tokio"] {
+        assert!(!sdk.contains(absent), "sdk/rust must not depend on {absent}");
+    }
+}
+
+#[test]
+fn the_default_sender_of_wasmtime_is_not_compiled_in() {
+    let features = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--edges", "normal,features", "--prefix", "none", "--package", "jackfield"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let features = String::from_utf8(features.stdout).unwrap();
+    assert!(features.contains("wasmtime-wasi-http"), "the listing works");
+    assert!(!features.contains("default-send-request"), "egress must have one way out");
+}
+
+#[test]
+fn unsafe_code_stands_in_one_file() {
+    let mut where_it_stands = Vec::new();
+    for folder in ["core", "host", "sdk", "connectors", "examples", "tests", "xtask"] {
+        for file in rust_files(folder) {
+            let text = fs::read_to_string(&file).unwrap();
+            // In two pieces, or this file would be found.
+            if text.contains(concat!("un", "safe {")) || text.contains(concat!("un", "safe impl")) || text.contains(concat!("un", "safe fn")) {
+                where_it_stands.push(file.strip_prefix(root()).unwrap().display().to_string());
+            }
+        }
+    }
+    where_it_stands.retain(|file| !file.starts_with("tests/programs/") && !file.starts_with("tests/peers/"));
+    assert_eq!(where_it_stands, ["host/src/compiled.rs"]);
+}
+
+#[test]
+fn one_module_of_the_host_names_a_secret() {
+    for file in rust_files("host/src") {
+        let text = fs::read_to_string(&file).unwrap();
+        let defines = text.contains("struct Secret");
+        assert_eq!(defines, file.ends_with("host/src/credential.rs"), "{}", file.display());
+    }
+    let text = fs::read_to_string(root().join("host/src/credential.rs")).unwrap();
+    let definition = text.split("struct Secret").next().unwrap();
+    let attributes = definition.rsplit("\n\n").next().unwrap();
+    assert!(!attributes.contains("derive"), "a secret derives nothing: {attributes}");
+    for absent in ["Debug for Secret", "Display for Secret", "Serialize for Secret"] {
+        assert!(!text.contains(absent), "a secret has no {absent}");
+    }
+}
+
+#[test]
+fn guests_and_hosts_share_no_workspace() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--no-deps", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let members: Vec<_> = metadata["packages"].as_array().unwrap().iter().map(|package| package["name"].as_str().unwrap()).collect();
+    assert!(members.contains(&"jackfield-host"));
+    for absent in ["jackfield-csv", "jackfield-http", "jackfield-github", "program", "misbehave"] {
+        assert!(!members.contains(&absent), "{absent} must not be a member of the hosts' workspace");
+    }
+}
+
+/// The first column of the tables of docs/errors/README.md.
+fn documented_codes() -> String {
+    fs::read_to_string(root().join("docs/errors/README.md")).unwrap()
+}
+
+#[test]
+fn every_code_of_the_host_has_a_line_in_the_docs() {
+    let documented = documented_codes();
+    for folder in ["host/src", "host/cli/src"] {
+        for file in rust_files(folder) {
+            let text = fs::read_to_string(&file).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap();
+            for after in text.split("Refusal::new(").skip(1) {
+                let Some(code) = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next()) else { continue };
+                assert!(documented.contains(&format!("`{code}`")), "docs/errors/README.md says nothing about `{code}` of {}", file.display());
+            }
+        }
+    }
+}
