@@ -26,8 +26,12 @@ pub(crate) struct Compiled {
 pub(crate) fn build(folder: &Path, debug: bool, quiet: bool) -> Result<Compiled, Failed> {
     let manifest = folder.join("Cargo.toml");
     if !manifest.is_file() {
-        return Err(Failed::new(Kind::NotFound, "cargo-manifest-not-found", format!("there is no `{}`", manifest.display()))
-            .hint("`jackfield build` compiles connectors in Rust; check one in another language with `jackfield check`"));
+        return Err(Failed::new(
+            Kind::NotFound,
+            "cargo-manifest-not-found",
+            format!("there is no `{}`", manifest.display()),
+        )
+        .hint("`jackfield build` compiles connectors in Rust; check one in another language with `jackfield check`"));
     }
     let manifest = manifest
         .canonicalize()
@@ -38,8 +42,12 @@ pub(crate) fn build(folder: &Path, debug: bool, quiet: bool) -> Result<Compiled,
             .hint("name the connector's own folder, not that of its workspace")
     })?;
     if !package.targets.iter().any(Target::is_component) {
-        return Err(Failed::new(Kind::Refused, "cargo-no-cdylib", format!("`{}` makes no component", manifest.display()))
-            .hint("put this into it:\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]"));
+        return Err(Failed::new(
+            Kind::Refused,
+            "cargo-no-cdylib",
+            format!("`{}` makes no component", manifest.display()),
+        )
+        .hint("put this into it:\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]"));
     }
     require_target(folder)?;
 
@@ -58,20 +66,26 @@ pub(crate) fn build(folder: &Path, debug: bool, quiet: bool) -> Result<Compiled,
     // The same source gives the same bytes wherever it stands: no path of this machine gets into the component, and no
     // flags that are meant for other programs.
     cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-    let flags: Vec<String> = remapped(&metadata, package)
-        .into_iter()
-        .map(|(from, to)| format!("--remap-path-prefix={from}={to}"))
-        .collect();
+    let flags: Vec<String> =
+        remapped(&metadata, package).into_iter().map(|(from, to)| format!("--remap-path-prefix={from}={to}")).collect();
     let flags = serde_json::to_string(&flags).unwrap_or_default();
     cargo.arg("--config").arg(format!("target.{TARGET}.rustflags={flags}"));
     cargo.stdout(Stdio::piped()).stderr(Stdio::inherit());
 
     let output = cargo.output().map_err(|error| cannot_run("cargo", &error))?;
     if !output.status.success() {
-        return Err(Failed::new(Kind::Refused, "compile-failed", format!("cargo could not compile `{}`", package.name)));
+        return Err(Failed::new(
+            Kind::Refused,
+            "compile-failed",
+            format!("cargo could not compile `{}`", package.name),
+        ));
     }
     let component = component_of(&output.stdout, &manifest).ok_or_else(|| {
-        Failed::new(Kind::Refused, "compile-no-component", format!("cargo compiled `{}`, but made no component", package.name))
+        Failed::new(
+            Kind::Refused,
+            "compile-no-component",
+            format!("cargo compiled `{}`, but made no component", package.name),
+        )
     })?;
     Ok(Compiled { component, target_directory: metadata.target_directory })
 }
@@ -195,7 +209,8 @@ impl Metadata {
             let message = format!("cargo cannot read the project in `{}`: {said}", folder.display());
             return Err(Failed::new(Kind::Refused, "cargo-manifest-malformed", message));
         }
-        serde_json::from_slice(&output.stdout)
-            .map_err(|error| Failed::new(Kind::Fault, "cargo-metadata-unknown", format!("cargo's metadata makes no sense: {error}")))
+        serde_json::from_slice(&output.stdout).map_err(|error| {
+            Failed::new(Kind::Fault, "cargo-metadata-unknown", format!("cargo's metadata makes no sense: {error}"))
+        })
     }
 }

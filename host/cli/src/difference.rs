@@ -64,8 +64,7 @@ fn edits<'a>(expected: &[&'a str], found: &[&'a str]) -> Vec<(char, &'a str)> {
             row += 1;
             column += 1;
         } else if column == found.len()
-            || (row < expected.len()
-                && common[(row + 1) * columns + column] >= common[row * columns + column + 1])
+            || (row < expected.len() && common[(row + 1) * columns + column] >= common[row * columns + column + 1])
         {
             edits.push(('-', expected[row]));
             row += 1;

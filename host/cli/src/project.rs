@@ -246,7 +246,8 @@ fn read_if_there(path: &Path, bytes_at_most: usize) -> Result<Option<Vec<u8>>, F
 mod tests {
     use super::*;
 
-    const GOOD: &str = "name = \"acme:hello\"\nversion = \"0.1.0\"\ntitle = \"Hello\"\nsummary = \"Greets.\"\nlicense = \"MIT\"\n";
+    const GOOD: &str =
+        "name = \"acme:hello\"\nversion = \"0.1.0\"\ntitle = \"Hello\"\nsummary = \"Greets.\"\nlicense = \"MIT\"\n";
 
     fn problem(text: &str) -> String {
         let Problem { place, message, hint } = parse(text).err().expect("a problem");
@@ -275,8 +276,14 @@ mod tests {
             ),
             ("categories = [\"utilty\"]\n", "6:15: `utilty` is not known here | did you mean `utility`?"),
             ("title = \"again\"\n", "6:1: duplicate key | "),
-            ("keywords = [\"Not Kebab\"]\n", "6:12: `Not Kebab` is not a name: expected lower-case letters and digits in words joined by `-`, beginning with a letter, at most 64 characters | "),
-            ("[config]\nsince = 2026-01-01\n", "0:0: a date stands where JSON goes, and JSON has none | put it in quotes"),
+            (
+                "keywords = [\"Not Kebab\"]\n",
+                "6:12: `Not Kebab` is not a name: expected lower-case letters and digits in words joined by `-`, beginning with a letter, at most 64 characters | ",
+            ),
+            (
+                "[config]\nsince = 2026-01-01\n",
+                "0:0: a date stands where JSON goes, and JSON has none | put it in quotes",
+            ),
         ] {
             assert_eq!(problem(&format!("{GOOD}{added}")), expected);
         }

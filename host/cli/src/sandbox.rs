@@ -38,8 +38,9 @@ impl Sandbox {
             .tempdir()
             .map_err(|error| Failed::file("cannot make a temporary folder", &error))?;
         let mut seed = [0; 32];
-        getrandom::fill(&mut seed)
-            .map_err(|error| Failed::new(Kind::Fault, "no-randomness", format!("the system gives no randomness: {error}")))?;
+        getrandom::fill(&mut seed).map_err(|error| {
+            Failed::new(Kind::Fault, "no-randomness", format!("the system gives no randomness: {error}"))
+        })?;
         // The author compiled this component; a process of its own would protect him from himself.
         let builder = Host::builder().home(home.path().join("home")).compiler(Compiler::InProcess).shards(1);
         let host = change(builder).build()?;

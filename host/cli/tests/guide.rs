@@ -86,7 +86,8 @@ impl Shell {
         let where_it_ended = self.home.join(".cwd");
         let script = format!("exec 2>&1\n{command}\nstatus=$?\npwd > '{}'\nexit $status", where_it_ended.display());
         let real_home = env::home_dir().expect("a home");
-        let or = |variable: &str, folder: &str| env::var_os(variable).map_or_else(|| real_home.join(folder), PathBuf::from);
+        let or =
+            |variable: &str, folder: &str| env::var_os(variable).map_or_else(|| real_home.join(folder), PathBuf::from);
         let output = Command::new("sh")
             .args(["-c", &script])
             .current_dir(&self.folder)
@@ -167,7 +168,9 @@ fn fits(expected: &[&str], found: &[&str]) -> bool {
     match expected.split_first() {
         None => found.iter().all(|line| line.is_empty()),
         Some((&"…", rest)) => (0..=found.len()).any(|skipped| fits(rest, &found[skipped..])),
-        Some((line, rest)) => found.split_first().is_some_and(|(first, others)| line_fits(line, first) && fits(rest, others)),
+        Some((line, rest)) => {
+            found.split_first().is_some_and(|(first, others)| line_fits(line, first) && fits(rest, others))
+        }
     }
 }
 

@@ -165,7 +165,8 @@ fn explain(path: &str, said: &str) -> Problem {
         }
         _ => None,
     };
-    let said = if hint.is_some() { said.split(", expected").next().unwrap_or(said).to_owned() } else { said.to_owned() };
+    let said =
+        if hint.is_some() { said.split(", expected").next().unwrap_or(said).to_owned() } else { said.to_owned() };
     Problem::Malformed { message: format!("{place}{said}"), hint }
 }
 
@@ -176,7 +177,9 @@ fn exchange(at: usize, form: ExchangeForm, load: Load<'_>) -> Result<Exchange, P
         .map_err(|_| malformed(format!("`{place}.request.method`: `{method}` is not a method")))?;
     let absolute = url.parse::<Uri>().ok().filter(|url| url.scheme().is_some() && url.authority().is_some());
     let url = absolute.ok_or_else(|| {
-        malformed(format!("`{place}.request.url`: `{url}` is not an absolute URL, such as https://api.example.com/v1/items"))
+        malformed(format!(
+            "`{place}.request.url`: `{url}` is not an absolute URL, such as https://api.example.com/v1/items"
+        ))
     })?;
     let headers = headers
         .into_iter()
@@ -249,7 +252,11 @@ fn expectation(form: ExpectationForm, load: Load<'_>) -> Result<Expectation, Pro
     }
 }
 
-fn contents(place: &str, forms: BTreeMap<String, ContentForm>, load: Load<'_>) -> Result<Vec<(String, Content)>, Problem> {
+fn contents(
+    place: &str,
+    forms: BTreeMap<String, ContentForm>,
+    load: Load<'_>,
+) -> Result<Vec<(String, Content)>, Problem> {
     forms.into_iter().map(|(name, form)| Ok((name.clone(), content(&format!("{place}.{name}"), form, load)?))).collect()
 }
 
@@ -310,7 +317,10 @@ mod tests {
         assert_eq!(cassette.files[1].1, Content::Bytes(b"from a file".to_vec()));
         assert_eq!(cassette.exchanges[0].request.url.to_string(), "https://api.example.com/");
         let Answer::Response { status, headers, body } = &cassette.exchanges[0].answer else { panic!("no response") };
-        assert_eq!((status.as_u16(), headers.get_all("set-cookie").iter().count(), &body[..]), (429, 2, &b"{\"z\":1}"[..]));
+        assert_eq!(
+            (status.as_u16(), headers.get_all("set-cookie").iter().count(), &body[..]),
+            (429, 2, &b"{\"z\":1}"[..])
+        );
         assert_eq!(headers["content-type"], "application/json");
         assert!(matches!(cassette.exchanges[1].answer, Answer::Breaks(Break::DnsError)));
     }
@@ -325,13 +335,28 @@ mod tests {
         let get = json!({"method": "GET", "url": "https://a.example/"});
         for (cassette, expected) in [
             (json!({"operation": "x"}), "missing field `expect` at line 1 column 17 | "),
-            (json!({"operaton": "x", "expect": {"output": 1}}), "`operaton`: unknown field `operaton` | did you mean `operation`?"),
+            (
+                json!({"operaton": "x", "expect": {"output": 1}}),
+                "`operaton`: unknown field `operaton` | did you mean `operation`?",
+            ),
             (json!({"operation": "x", "expect": {}}), "`expect`: expected exactly one of `output` and `error` | "),
-            (json!({"operation": "x", "expect": {"error": {"kin": 1}}}), "`expect.error`: unknown field `kin` | did you mean `kind`?"),
+            (
+                json!({"operation": "x", "expect": {"error": {"kin": 1}}}),
+                "`expect.error`: unknown field `kin` | did you mean `kind`?",
+            ),
             (exchange(get.clone(), json!({})), "`exchanges[0]`: expected exactly one of `response` and `failure` | "),
-            (exchange(get.clone(), json!({"response": {"body": {"txt": ""}}})), "`exchanges[0].response.body`: unknown variant `txt` | did you mean `text`?"),
-            (exchange(get, json!({"response": {"body": {"path": "../../etc/passwd"}}})), "`exchanges[0].response.body`: `../../etc/passwd` does not stay beside the cassette | "),
-            (exchange(json!({"method": "GET", "url": "/v1"}), json!({"response": {}})), "`exchanges[0].request.url`: `/v1` is not an absolute URL, such as https://api.example.com/v1/items | "),
+            (
+                exchange(get.clone(), json!({"response": {"body": {"txt": ""}}})),
+                "`exchanges[0].response.body`: unknown variant `txt` | did you mean `text`?",
+            ),
+            (
+                exchange(get, json!({"response": {"body": {"path": "../../etc/passwd"}}})),
+                "`exchanges[0].response.body`: `../../etc/passwd` does not stay beside the cassette | ",
+            ),
+            (
+                exchange(json!({"method": "GET", "url": "/v1"}), json!({"response": {}})),
+                "`exchanges[0].request.url`: `/v1` is not an absolute URL, such as https://api.example.com/v1/items | ",
+            ),
         ] {
             assert_eq!(read(cassette).unwrap_err(), expected);
         }

@@ -120,7 +120,8 @@ fn unlike(expected: &Expected, found: &Found) -> Option<String> {
         problems.push(format!("- {expected_line}\n+ {found_line}"));
     }
     for (name, value) in &expected.headers {
-        let found: Vec<_> = found.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let found: Vec<_> =
+            found.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         let found = found.join(", ");
         if found != *value {
             problems.push(format!("- {name}: {value}\n+ {name}: {found}"));
@@ -146,7 +147,9 @@ impl Content {
             },
             Self::Bytes(expected) if expected == found => None,
             Self::Bytes(expected) => match (std::str::from_utf8(expected), std::str::from_utf8(found)) {
-                (Ok(expected), Ok(found)) if expected.lines().ne(found.lines()) => Some(difference::of_texts(expected, found)),
+                (Ok(expected), Ok(found)) if expected.lines().ne(found.lines()) => {
+                    Some(difference::of_texts(expected, found))
+                }
                 _ => Some(format!("expected {} bytes, found {} other bytes", expected.len(), found.len())),
             },
         }

@@ -29,9 +29,12 @@ impl Expectation {
                 let found = serde_json::to_value(error).unwrap_or_default();
                 unlike_keys(expected, &found).into_iter().collect()
             }
-            (Self::Error(_), Err(failure)) => vec![format!("expected an error of the connector's own, and {}", told(failure))],
+            (Self::Error(_), Err(failure)) => {
+                vec![format!("expected an error of the connector's own, and {}", told(failure))]
+            }
             (Self::Error(expected), Ok(found)) => {
-                let found = serde_json::from_str::<Value>(found).map_or_else(|_| found.clone(), |found| format!("{found:#}"));
+                let found =
+                    serde_json::from_str::<Value>(found).map_or_else(|_| found.clone(), |found| format!("{found:#}"));
                 vec![format!("expected the error {}, and found the output\n{found}", Value::Object(expected.clone()))]
             }
         }
@@ -40,17 +43,15 @@ impl Expectation {
 
 /// A failure with all that helps an author.
 fn told(failure: &Failure) -> String {
-    let mut text = failure.to_string();
     match failure {
+        // What was denied, and how to allow it, is told with the other denials of the call.
+        Failure::Denied(_) => "the call was denied".to_owned(),
         Failure::Panic(panic) => {
-            for frame in &panic.backtrace {
-                text.push_str(&format!("\n  at {frame}"));
-            }
+            let frames: String = panic.backtrace.iter().map(|frame| format!("\n  at {frame}")).collect();
+            format!("{failure}{frames}")
         }
-        Failure::Denied(denial) => text.extend(denial.fix.iter().map(|fix| format!("\n  to allow it: {fix}"))),
-        _ => {}
+        _ => failure.to_string(),
     }
-    text
 }
 
 /// Compares only the keys that are expected; a key that is not there is `null`.
@@ -72,7 +73,9 @@ fn unlike_files(expected: &[(String, Content)], outcome: &Outcome) -> Vec<String
             continue;
         };
         match std::fs::read(&file.path) {
-            Ok(bytes) => problems.extend(content.unlike(&bytes).map(|difference| format!("the file `{name}`:\n{difference}"))),
+            Ok(bytes) => {
+                problems.extend(content.unlike(&bytes).map(|difference| format!("the file `{name}`:\n{difference}")))
+            }
             Err(error) => problems.push(format!("the file `{name}` can't be read: {error}")),
         }
     }

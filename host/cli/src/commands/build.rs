@@ -60,7 +60,9 @@ pub(crate) async fn run(flags: flags::Build, context: &Context) -> Done {
     for outcome in report.outcomes.iter().filter(|outcome| outcome.state != State::Pass) {
         context.ui.warn(&format!("{}: {}", outcome.id, told(outcome)));
     }
-    context.ui.note(&format!("\nNext:\n  jackfield sign {} --key NAME", shell_path(path)));
+    if !flags.debug {
+        context.ui.note(&format!("\nNext:\n  jackfield sign {} --key NAME", shell_path(path)));
+    }
     Ok(())
 }
 
@@ -135,7 +137,10 @@ fn require_passed(project: &Project, report: &Report) -> Done {
     let message = format!("{} breaks {}\n{}", project.name(), count(broken.len(), "rule"), broken.join("\n"));
     let report = serde_json::to_value(report).unwrap_or(Value::Null);
     Err(Failed::new(Kind::Refused, "check-failed", message)
-        .hint(format!("mend {} or the code, and build again", shell_path(&project.folder().join(crate::project::FILE_NAME))))
+        .hint(format!(
+            "mend {} or the code, and build again",
+            shell_path(&project.folder().join(crate::project::FILE_NAME))
+        ))
         .detail("checks", report))
 }
 

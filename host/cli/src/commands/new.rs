@@ -31,7 +31,9 @@ pub(crate) async fn run(flags: flags::New, context: &Context) -> Done {
     })?;
     context.ui.note(&format!("\nNext:\n  cd {}\n  jackfield test\n  jackfield build", folder.display()));
     if package.namespace().as_str() == NAMESPACE {
-        context.ui.note(&format!("\nBefore you publish, put your namespace in the place of `{NAMESPACE}` in connector.toml."));
+        context.ui.note(&format!(
+            "\nBefore you publish, put your namespace in the place of `{NAMESPACE}` in connector.toml."
+        ));
     }
     Ok(())
 }

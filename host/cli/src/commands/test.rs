@@ -11,7 +11,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use jackfield_host::{Bill, FileSource, Invocation, LogLine, grant::Grant};
+use jackfield_host::{Bill, Denial, FileSource, Invocation, LogLine, grant::Grant};
 use jackfield_package::{Label, Package, manifest::AuthType};
 use serde::Serialize;
 use serde_json::json;
@@ -37,7 +37,7 @@ const NO_SECRET: &[u8] = b"no-secret:replayed-from-a-cassette";
 struct Verdict {
     /// The file's name without `.json`.
     name: String,
-    file: PathBuf,
+    file: String,
     passed: bool,
     /// What is otherwise than expected.
     problems: Vec<String>,
@@ -77,7 +77,11 @@ pub(crate) async fn run(flags: flags::Test, context: &Context) -> Done {
     if failed == 0 {
         return Ok(());
     }
-    Err(Failed::new(Kind::Refused, "test-failed", format!("{} of {} failed", count(failed, "test"), package.manifest().name)))
+    Err(Failed::new(
+        Kind::Refused,
+        "test-failed",
+        format!("{} of {} failed", count(failed, "test"), package.manifest().name),
+    ))
 }
 
 /// The cassettes, by name.
@@ -154,18 +158,15 @@ impl Stage<'_> {
             invocation = invocation.file(id, FileSource::Bytes(content.to_bytes().into()));
         }
         let outcome = self.sandbox.host().invoke(&installation.name, invocation).await;
-        // First what went wrong on the way: what came of it follows from that.
         let mut problems = self.player.eject();
         problems.extend(expect.problems(&outcome));
         if !problems.is_empty() {
-            problems.extend(outcome.denials.iter().map(|denial| match &denial.fix {
-                Some(fix) => format!("on the way, {denial}\nto allow it: {fix}"),
-                None => format!("on the way, {denial}"),
-            }));
+            // First what was denied on the way: the rest follows from that.
+            problems.splice(0..0, outcome.denials.iter().map(told));
         }
         Ok(Verdict {
             name: name.to_owned(),
-            file: path.to_owned(),
+            file: shown(path).to_string(),
             passed: problems.is_empty(),
             problems,
             log: outcome.log,
@@ -208,6 +209,16 @@ impl Stage<'_> {
         written.map_err(|error| Failed::file(format!("cannot write `{}`", path.display()), &error))?;
         Ok(path)
     }
+}
+
+/// A denial, with the lines that would have prevented it.
+fn told(denial: &Denial) -> String {
+    let mut text = denial.to_string();
+    if let Some(fix) = &denial.fix {
+        text.push_str("\nto allow it:");
+        text.extend(fix.lines().map(|line| format!("\n  {line}")));
+    }
+    text
 }
 
 fn write(page: &mut Page, verdict: &Verdict) {
