@@ -158,6 +158,7 @@ impl Project {
 }
 
 /// What is wrong with a `connector.toml`, and where.
+#[derive(Debug)]
 struct Problem {
     /// Line and column, from 1.
     place: Option<(usize, usize)>,
@@ -250,7 +251,7 @@ mod tests {
         "name = \"acme:hello\"\nversion = \"0.1.0\"\ntitle = \"Hello\"\nsummary = \"Greets.\"\nlicense = \"MIT\"\n";
 
     fn problem(text: &str) -> String {
-        let Problem { place, message, hint } = parse(text).err().expect("a problem");
+        let Problem { place, message, hint } = parse(text).expect_err("a problem");
         let (line, column) = place.unwrap_or_default();
         format!("{line}:{column}: {message} | {}", hint.unwrap_or_default())
     }

@@ -155,3 +155,75 @@ impl Content {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method, StatusCode};
+    use serde_json::json;
+
+    use super::*;
+
+    fn recorded(url: &str, body: Option<Content>) -> Exchange {
+        let request = Expected {
+            method: Method::POST,
+            url: url.parse().unwrap(),
+            headers: vec![(http::header::ACCEPT, "text/plain".to_owned())],
+            body,
+        };
+        let answer =
+            Answer::Response { status: StatusCode::CREATED, headers: HeaderMap::new(), body: b"answered".to_vec() };
+        Exchange { request, answer }
+    }
+
+    fn sent(url: &str, accept: &str, body: &'static str) -> Request<Body> {
+        let body = Full::new(body.into()).map_err(|never| match never {}).boxed_unsync();
+        Request::post(url).header("accept", accept).body(body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_as_recorded_is_answered() {
+        let player = Player::default();
+        player.insert(vec![recorded("https://a.example/x", Some(Content::Json(json!({"a": 1, "b": 2}))))]);
+        let request = sent("https://a.example/x", "text/plain", "{ \"b\": 2, \"a\": 1 }");
+        let response = player.play(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::CREATED);
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "answered");
+        assert!(player.eject().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_otherwise_is_shown_beside_what_was_recorded() {
+        let text = || Some(Content::Bytes(b"one\ntwo\n".to_vec()));
+        for (exchanges, request, expected) in [
+            (
+                vec![recorded("https://a.example/x", None)],
+                sent("https://a.example/y", "text/html", ""),
+                "request 1 is not as recorded\n\
+                 - POST https://a.example/x\n+ POST https://a.example/y\n- accept: text/plain\n+ accept: text/html",
+            ),
+            (
+                vec![recorded("https://a.example/x", text())],
+                sent("https://a.example/x", "text/plain", "one\n2\n"),
+                "request 1 is not as recorded\nthe body:\n  one\n- two\n+ 2",
+            ),
+            (
+                vec![],
+                sent("https://a.example/x", "text/plain", ""),
+                "no request is recorded, and it sent POST https://a.example/x",
+            ),
+        ] {
+            let player = Player::default();
+            player.insert(exchanges);
+            assert!(player.play(request).await.is_err());
+            assert_eq!(player.eject(), [expected]);
+        }
+    }
+
+    #[test]
+    fn what_was_never_sent_is_named() {
+        let player = Player::default();
+        player.insert(vec![recorded("https://a.example/x", None)]);
+        assert_eq!(player.eject(), ["request 1 was never sent: POST https://a.example/x"]);
+        assert!(player.eject().is_empty());
+    }
+}
