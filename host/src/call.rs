@@ -35,8 +35,9 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) fn new(linker: &Linker<State>, component: &Component) -> Result<Self, HostFault> {
         let unlinkable = |error: wasmtime::Error| {
-            HostFault::new(format!("the component does not fit this host: {error:#}"))
-                .hint("this host serves jackfield:connector@0.1: rebuild the connector with its SDK, or update the host")
+            HostFault::new(format!("the component does not fit this host: {error:#}")).hint(
+                "this host serves jackfield:connector@0.1: rebuild the connector with its SDK, or update the host",
+            )
         };
         let instance = linker.instantiate_pre(component).map_err(unlinkable)?;
         Ok(Self {
@@ -186,7 +187,13 @@ pub(crate) async fn run(prepared: &Prepared, call: Call, stop: impl Future<Outpu
     Ended { result, bill, denials, log: lines, files: state.files }
 }
 
-fn store(prepared: &Prepared, limits: &Limits, egress: CallEgress, files: Files, log: Arc<Mutex<LogBook>>) -> Store<State> {
+fn store(
+    prepared: &Prepared,
+    limits: &Limits,
+    egress: CallEgress,
+    files: Files,
+    log: Arc<Mutex<LogBook>>,
+) -> Store<State> {
     let mut wasi = WasiCtx::builder();
     wasi.stdout(LogStream { book: log.clone(), to: Stdio::Out })
         .stderr(LogStream { book: log.clone(), to: Stdio::Err })
@@ -307,7 +314,10 @@ fn accept(output: String, limits: &Limits) -> Result<String, Failure> {
     }
     // Callers embed it, so what is not JSON must not pass.
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&output) {
-        return Err(Failure::Panic(Panic { message: format!("its answer is not JSON: {error}"), backtrace: Vec::new() }));
+        return Err(Failure::Panic(Panic {
+            message: format!("its answer is not JSON: {error}"),
+            backtrace: Vec::new(),
+        }));
     }
     Ok(output)
 }
@@ -325,7 +335,13 @@ fn bounded(mut error: GuestError, limits: &Limits) -> GuestError {
     error
 }
 
-fn broken(error: &wasmtime::Error, limits: &Limits, limit: Option<LimitExceeded>, fuel: u64, last_words: &str) -> Failure {
+fn broken(
+    error: &wasmtime::Error,
+    limits: &Limits,
+    limit: Option<LimitExceeded>,
+    fuel: u64,
+    last_words: &str,
+) -> Failure {
     let exceeded = |limit: Limit, used: u64| Failure::Limit(LimitExceeded { limit, allowed: limits.get(limit), used });
     if let Some(LimitHit(limit)) = error.downcast_ref::<LimitHit>() {
         return Failure::Limit(*limit);
@@ -366,7 +382,11 @@ fn broken(error: &wasmtime::Error, limits: &Limits, limit: Option<LimitExceeded>
 /// What a Rust panic says on stderr, without the advice on environment variables that nobody can set in here.
 fn panic_message(last_words: &str) -> Option<String> {
     let from = last_words.rfind("thread '").unwrap_or(0);
-    let lines: Vec<_> = last_words[from..].lines().map(str::trim_end).filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE")).collect();
+    let lines: Vec<_> = last_words[from..]
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE"))
+        .collect();
     let text = lines.join("\n").trim().to_owned();
     (!text.is_empty()).then_some(text)
 }

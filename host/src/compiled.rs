@@ -51,7 +51,13 @@ impl Compiled {
     }
 
     /// The component's code, ready to run: from the cache, or compiled now and cached.
-    pub(crate) async fn load(&self, home: &Home, engine: &Engine, digest: Digest, source: &Path) -> Result<Component, HostFault> {
+    pub(crate) async fn load(
+        &self,
+        home: &Home,
+        engine: &Engine,
+        digest: Digest,
+        source: &Path,
+    ) -> Result<Component, HostFault> {
         let fingerprint = fingerprint(engine);
         let cached = home.compiled_path(digest, &fingerprint[..16]);
         if let Some(code) = self.authentic(&cached, &fingerprint, digest)? {
@@ -128,15 +134,23 @@ fn fingerprint(engine: &Engine) -> String {
 fn compile(source: &Path) -> Result<Vec<u8>, HostFault> {
     let component = std::fs::read(source).map_err(at(source))?;
     compiling_engine()?.precompile_component(&component).map_err(|error| {
-        HostFault::new(format!("`{}` does not compile: {error:#}", source.display()))
-            .hint("the component is valid, so this host's compiler is too old for it or wrong about it: update the host")
+        HostFault::new(format!("`{}` does not compile: {error:#}", source.display())).hint(
+            "the component is valid, so this host's compiler is too old for it or wrong about it: update the host",
+        )
     })
 }
 
 async fn compile_by(program: &Path, arguments: &[String], source: &Path) -> Result<Vec<u8>, HostFault> {
-    let output = tempfile::NamedTempFile::new().map_err(|error| HostFault::new(format!("a temporary file: {error}")))?;
+    let output =
+        tempfile::NamedTempFile::new().map_err(|error| HostFault::new(format!("a temporary file: {error}")))?;
     let mut command = Command::new(program);
-    command.args(arguments).arg(source).arg(output.path()).env_clear().stdin(std::process::Stdio::null()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .arg(source)
+        .arg(output.path())
+        .env_clear()
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true);
     let run = timeout(Duration::from_secs(COMPILE_SECONDS), command.output()).await;
     let ended = run
         .map_err(|_| {
@@ -171,5 +185,6 @@ pub fn compile_in_child(component: &Path, output: &Path) -> Result<(), HostFault
 fn load_code(engine: &Engine, code: &[u8]) -> Result<Component, HostFault> {
     // SAFETY: wasmtime asks that these bytes came from its own compiler, unchanged. They did: every caller has them either
     // fresh from `compile`, or from `authentic`, which has checked the MAC that only `load` makes, over these very bytes.
-    unsafe { Component::deserialize(engine, code) }.map_err(|error| HostFault::new(format!("compiled code does not load: {error:#}")))
+    unsafe { Component::deserialize(engine, code) }
+        .map_err(|error| HostFault::new(format!("compiled code does not load: {error:#}")))
 }

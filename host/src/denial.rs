@@ -58,6 +58,10 @@ impl fmt::Display for Layer {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} asked {} in `{}`, denied by the {}: {}", self.connector, self.asked, self.operation, self.layer, self.reason)
+        write!(
+            f,
+            "{} asked {} in `{}`, denied by the {}: {}",
+            self.connector, self.asked, self.operation, self.layer, self.reason
+        )
     }
 }

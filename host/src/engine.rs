@@ -8,7 +8,10 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, Po
 
 use crate::{
     failure::HostFault,
-    limits::{ASYNC_STACK_BYTES, BACKTRACE_FRAMES, POOL_SLOTS, SHARDS, SLOT_MEMORY_BYTES, SLOT_TABLE_ELEMENTS, WASM_STACK_BYTES},
+    limits::{
+        ASYNC_STACK_BYTES, BACKTRACE_FRAMES, POOL_SLOTS, SHARDS, SLOT_MEMORY_BYTES, SLOT_TABLE_ELEMENTS,
+        WASM_STACK_BYTES,
+    },
 };
 
 /// What compiled code depends on. The same for engines that run and for the one that only compiles, or code could not be

@@ -27,9 +27,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => Self::Refused(refusal),
-            Error::NotInstalled { name, .. } => {
-                Self::Refused(Refusal::new("not-installed", format!("`{name}` is not installed")).hint("`jackfield list` shows what is"))
-            }
+            Error::NotInstalled { name, .. } => Self::Refused(
+                Refusal::new("not-installed", format!("`{name}` is not installed"))
+                    .hint("`jackfield list` shows what is"),
+            ),
             Error::Fault(fault) => Self::Host(fault),
         }
     }

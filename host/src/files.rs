@@ -6,7 +6,10 @@ use std::{
     fs::File,
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, atomic::{AtomicU64, Ordering}},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::{Bytes, BytesMut};
@@ -179,7 +182,13 @@ impl Files {
                 }
                 None => created.path,
             };
-            files.push(OutputFile { id: created.id, name: created.name, media_type: created.media_type, path, bytes: written.bytes });
+            files.push(OutputFile {
+                id: created.id,
+                name: created.name,
+                media_type: created.media_type,
+                path,
+                bytes: written.bytes,
+            });
         }
         let staging = if self.directory.is_some() { None } else { self.staging };
         Ok((files, staging))
@@ -307,7 +316,8 @@ pub(crate) struct Writer {
 impl Writer {
     fn start(&mut self) {
         let written = self.written.clone();
-        self.writing = Some(spawn_blocking(move || written.lock().unwrap_or_else(PoisonError::into_inner).write_rest()));
+        self.writing =
+            Some(spawn_blocking(move || written.lock().unwrap_or_else(PoisonError::into_inner).write_rest()));
     }
 }
 
@@ -378,7 +388,23 @@ mod tests {
         for good in ["a", "rows.jsonl", "Übersicht 1.csv", "a..b", "x-y_z"] {
             assert!(is_plain_file_name(good), "{good}");
         }
-        for bad in ["", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "a\0b", "a\nb", ".hidden", "x.", "x ", "C:x", "con|", &"a".repeat(256)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "/etc/passwd",
+            "a/b",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            ".hidden",
+            "x.",
+            "x ",
+            "C:x",
+            "con|",
+            &"a".repeat(256),
+        ] {
             assert!(!is_plain_file_name(bad), "{bad:?}");
         }
     }

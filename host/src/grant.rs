@@ -53,8 +53,10 @@ impl Grant {
                 addresses: Vec::new(),
             })
             .collect();
-        let limits =
-            Limit::ALL.into_iter().filter_map(|limit| Some((limit, limit.wish(&manifest.limits)?))).collect::<LimitGrants>();
+        let limits = Limit::ALL
+            .into_iter()
+            .filter_map(|limit| Some((limit, limit.wish(&manifest.limits)?)))
+            .collect::<LimitGrants>();
         Self { egress, operations: OperationGrant::All, limits, ..Self::default() }
     }
 
@@ -119,7 +121,8 @@ impl FromStr for EgressGrant {
             Some((methods, url)) => (methods.parse_methods()?, url.trim()),
             None => (Methods::default(), destination),
         };
-        let (scheme, authority) = url.split_once("://").ok_or_else(|| malformed("`https://` or `http://` and a host".into()))?;
+        let (scheme, authority) =
+            url.split_once("://").ok_or_else(|| malformed("`https://` or `http://` and a host".into()))?;
         let plaintext = match scheme {
             "https" => false,
             "http" => true,
@@ -165,9 +168,9 @@ fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
         .map(str::trim)
         .map(|network| {
             let address = network.parse::<std::net::IpAddr>().map(IpNet::from);
-            address
-                .or_else(|_| network.parse::<IpNet>())
-                .map_err(|_| format!("an address or a network such as 10.0.0.0/8 after `via`, not `{}`", network.escape_debug()))
+            address.or_else(|_| network.parse::<IpNet>()).map_err(|_| {
+                format!("an address or a network such as 10.0.0.0/8 after `via`, not `{}`", network.escape_debug())
+            })
         })
         .collect()
 }
@@ -210,7 +213,10 @@ mod tests {
             ("GET,POST https://*.example.com:8443", "GET,POST https://*.example.com:8443"),
             ("* http://127.0.0.1:8080", "* http://127.0.0.1:8080"),
             ("GET http://[::1]:*", "GET http://[::1]:*"),
-            ("GET https://intranet.example via 10.0.0.0/8,192.168.1.5", "GET https://intranet.example via 10.0.0.0/8,192.168.1.5/32"),
+            (
+                "GET https://intranet.example via 10.0.0.0/8,192.168.1.5",
+                "GET https://intranet.example via 10.0.0.0/8,192.168.1.5/32",
+            ),
             ("GET https://{hosts}:*", "GET https://{hosts}:*"),
         ] {
             let grant: EgressGrant = text.parse().unwrap();
@@ -222,9 +228,23 @@ mod tests {
     #[test]
     fn what_is_not_a_grant_is_refused() {
         for text in [
-            "", "api.example.com", "ftp://x.example", "https://", "GET https://x.example:0", "GET https://x.example:99999", "CONNECT https://x.example",
-            "get https://x.example", "https://EXAMPLE.com", "https://*", "https://user@x.example", "https://x.example/path", "https://x.example via here",
-            "http://0x7f.0.0.1", "http://2130706433", "http://127.1", "https://x.example.",
+            "",
+            "api.example.com",
+            "ftp://x.example",
+            "https://",
+            "GET https://x.example:0",
+            "GET https://x.example:99999",
+            "CONNECT https://x.example",
+            "get https://x.example",
+            "https://EXAMPLE.com",
+            "https://*",
+            "https://user@x.example",
+            "https://x.example/path",
+            "https://x.example via here",
+            "http://0x7f.0.0.1",
+            "http://2130706433",
+            "http://127.1",
+            "https://x.example.",
         ] {
             assert!(text.parse::<EgressGrant>().is_err(), "{text} was taken");
         }

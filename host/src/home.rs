@@ -119,7 +119,12 @@ impl Home {
         read_json(&self.record_path(name))
     }
 
-    pub(crate) fn write_record<T: Serialize>(&self, _locked: &Locked, name: &PackageName, record: &T) -> Result<(), HostFault> {
+    pub(crate) fn write_record<T: Serialize>(
+        &self,
+        _locked: &Locked,
+        name: &PackageName,
+        record: &T,
+    ) -> Result<(), HostFault> {
         let path = self.record_path(name);
         if let Some(folder) = path.parent() {
             private_folder(folder)?;
@@ -150,7 +155,13 @@ impl Home {
     }
 
     /// Puts bytes under their digest. Done before: done.
-    pub(crate) fn write_component(&self, _locked: &Locked, digest: Digest, component: &[u8], statements: &[u8]) -> Result<(), HostFault> {
+    pub(crate) fn write_component(
+        &self,
+        _locked: &Locked,
+        digest: Digest,
+        component: &[u8],
+        statements: &[u8],
+    ) -> Result<(), HostFault> {
         write_atomically(&self.component_path(digest), component)?;
         write_atomically(&self.statements_path(digest), statements)
     }
@@ -190,7 +201,8 @@ fn private_folder(path: &Path) -> Result<(), HostFault> {
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, HostFault> {
     let listed = fs::read_dir(folder).map_err(at(folder))?;
-    let mut paths = listed.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(at(folder))?;
+    let mut paths =
+        listed.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(at(folder))?;
     paths.sort();
     Ok(paths)
 }

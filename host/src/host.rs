@@ -146,7 +146,8 @@ impl Host {
         self.compile(package).await?;
 
         let installation = Installation::new(&verified, grant, now_s());
-        let statements: Vec<u8> = bundles.iter().flat_map(|bundle| [bundle.to_bytes(), b"\n".to_vec()].concat()).collect();
+        let statements: Vec<u8> =
+            bundles.iter().flat_map(|bundle| [bundle.to_bytes(), b"\n".to_vec()].concat()).collect();
         let home = &self.0.home;
         let locked = home.lock()?;
         home.write_component(&locked, package.digest(), package.bytes(), &statements)?;
@@ -237,14 +238,19 @@ impl Host {
     /// Calls an operation in a fresh instance, and drops it. Always gives an outcome with its bill; whatever went wrong stands in
     /// [`Outcome::result`].
     pub async fn invoke(&self, name: &PackageName, invocation: Invocation) -> Outcome {
-        match self.try_invoke(name, invocation).await {
+        let started = Instant::now();
+        match self.try_invoke(name, invocation, started).await {
             Ok(outcome) => outcome,
-            Err(failure) => Outcome::failed(failure),
+            Err(failure) => Outcome::before_it_ran(failure, started.elapsed()),
         }
     }
 
-    async fn try_invoke(&self, name: &PackageName, invocation: Invocation) -> Result<Outcome, Failure> {
-        let started = Instant::now();
+    async fn try_invoke(
+        &self,
+        name: &PackageName,
+        invocation: Invocation,
+        started: Instant,
+    ) -> Result<Outcome, Failure> {
         let live = self.live(name)?;
         live.authorise(&invocation.operation)?;
         let allowed = live.limits.get(Limit::InputBytes);
@@ -384,8 +390,11 @@ impl Host {
     fn intact(&self, digest: Digest, source: &std::path::Path) -> Result<(), HostFault> {
         let bytes = std::fs::read(source).map_err(crate::home::at(source))?;
         if Digest::of(&bytes) != digest {
-            return Err(HostFault::new(format!("`{}` was changed since it was installed: it no longer is {digest}", source.display()))
-                .hint("install the release again, and find out who writes into this folder"));
+            return Err(HostFault::new(format!(
+                "`{}` was changed since it was installed: it no longer is {digest}",
+                source.display()
+            ))
+            .hint("install the release again, and find out who writes into this folder"));
         }
         Ok(())
     }
@@ -395,7 +404,11 @@ impl Host {
         self.0.compiled.prepare(&self.0.home, package.digest(), source.path()).await
     }
 
-    fn change(&self, name: &PackageName, change: impl FnOnce(&mut Installation) -> Result<(), Error>) -> Result<Installation, Error> {
+    fn change(
+        &self,
+        name: &PackageName,
+        change: impl FnOnce(&mut Installation) -> Result<(), Error>,
+    ) -> Result<Installation, Error> {
         let locked = self.0.home.lock()?;
         let mut installation = self.installation(name)?;
         change(&mut installation)?;
@@ -420,7 +433,8 @@ impl Host {
     }
 
     fn not_installed(&self, name: &PackageName) -> Error {
-        let installed = self.installations().unwrap_or_default().into_iter().map(|installation| installation.name).collect();
+        let installed =
+            self.installations().unwrap_or_default().into_iter().map(|installation| installation.name).collect();
         Error::NotInstalled { name: name.clone(), installed }
     }
 }
@@ -448,7 +462,8 @@ fn fits(manifest: &Manifest, grant: &Grant) -> Result<(), Refusal> {
     }
     for (limit, value) in &grant.limits {
         if *value > limit.ceiling() || *value == 0 {
-            let message = format!("the limit `{limit}` can't be {value}: expected 1 to {} {}", limit.ceiling(), limit.unit());
+            let message =
+                format!("the limit `{limit}` can't be {value}: expected 1 to {} {}", limit.ceiling(), limit.unit());
             return Err(Refusal::new("grant-limit-out-of-range", message));
         }
     }
@@ -466,8 +481,11 @@ fn config_fits(manifest: &Manifest, config: &serde_json::Map<String, serde_json:
     if faults.is_empty() {
         return Ok(());
     }
-    Err(Refusal::new("grant-config-invalid", format!("the settings do not fit `{}`: {}", manifest.name, faults.join("; ")))
-        .hint(format!("its settings are, as JSON Schema: {schema}")))
+    Err(Refusal::new(
+        "grant-config-invalid",
+        format!("the settings do not fit `{}`: {}", manifest.name, faults.join("; ")),
+    )
+    .hint(format!("its settings are, as JSON Schema: {schema}")))
 }
 
 /// The package's bytes as a file, which is what a compiler in another process can read.
@@ -486,8 +504,10 @@ fn outcome(ended: Ended) -> Outcome {
         match files.finish() {
             Ok((files, directory)) => (created, staging) = (files, directory),
             Err(error) => {
-                result = Err(Failure::Host(HostFault::new(format!("a created file could not be written: {error}"))
-                    .hint("is there room, and may this process write there?")));
+                result = Err(Failure::Host(
+                    HostFault::new(format!("a created file could not be written: {error}"))
+                        .hint("is there room, and may this process write there?"),
+                ));
             }
         }
     }
@@ -503,4 +523,3 @@ fn random_key() -> Result<String, HostFault> {
 fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
-

@@ -1,6 +1,6 @@
 //! One call, as its caller states it, and what comes of it.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -93,10 +93,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn failed(failure: impl Into<Failure>) -> Self {
+    /// Nothing has run: only time was used.
+    pub(crate) fn before_it_ran(failure: Failure, waited: Duration) -> Self {
         Self {
-            result: Err(failure.into()),
-            bill: Bill::default(),
+            result: Err(failure),
+            bill: Bill { wall_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX), ..Bill::default() },
             denials: Vec::new(),
             log: Vec::new(),
             files: Vec::new(),

@@ -36,7 +36,8 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new(stamp: Option<Stamp>, installation: Installation, egress: Egress, shards: usize) -> Self {
         let limits = Limits::in_force(&installation.manifest.limits, &installation.grant.limits);
-        let calls = usize::try_from(limits.get(Limit::ConcurrentCalls)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let calls =
+            usize::try_from(limits.get(Limit::ConcurrentCalls)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self {
             stamp,
             config: serde_json::Value::Object(installation.grant.config.clone()).to_string(),
@@ -88,7 +89,9 @@ impl Live {
         if installation.manifest.operation(operation).is_none() {
             let known: Vec<_> = installation.manifest.operations.iter().map(|known| known.name.as_str()).collect();
             let message = format!("`{name}` has no operation `{}`", operation.escape_debug());
-            return Err(Failure::Refused(Refusal::new("operation-unknown", message).hint(format!("it has: {}", known.join(", ")))));
+            return Err(Failure::Refused(
+                Refusal::new("operation-unknown", message).hint(format!("it has: {}", known.join(", "))),
+            ));
         }
         if !installation.grant.allows_operation(operation) {
             return Err(denied(

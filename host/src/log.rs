@@ -77,7 +77,11 @@ impl LogBook {
             LogLine { level, message: printable(message), fields }
         } else {
             self.truncated = true;
-            LogLine { level: Level::Warn, message: "truncated: the log's limit is reached".to_owned(), fields: Vec::new() }
+            LogLine {
+                level: Level::Warn,
+                message: "truncated: the log's limit is reached".to_owned(),
+                fields: Vec::new(),
+            }
         };
         if let Some(sink) = &self.sink {
             sink(&line);
@@ -132,7 +136,9 @@ impl LogBook {
 
 /// A guest's text must not steer an operator's terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() && c != '\t' && c != '\n' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -40,7 +40,9 @@ impl MemoryMeter {
         self.growths += u64::from(current > 0);
         let wanted = self.held.saturating_add(desired.saturating_sub(current) as u64);
         if wanted > self.allowed {
-            return Err(LimitHit(LimitExceeded { limit: Limit::MemoryBytes, allowed: self.allowed, used: wanted }).into());
+            return Err(
+                LimitHit(LimitExceeded { limit: Limit::MemoryBytes, allowed: self.allowed, used: wanted }).into()
+            );
         }
         self.held = wanted;
         self.peak = self.peak.max(wanted);

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     Failure, need,
-    run::{cargo, run, root, target},
+    run::{cargo, root, run, target},
     server::Loopback,
 };
 
@@ -39,9 +39,17 @@ pub(crate) fn demo() -> Result<(), Failure> {
 
     story.chapter("An admin trusts the key, and installs only what it signed");
     story.jackfield(&["trust", "add", "demo"])?.done("trusts `demo`")?;
-    story.jackfield(&["install", &http.text(), "--grant-all"])?.refused(3, "signature-missing", "http, not signed yet, is refused")?;
+    story.jackfield(&["install", &http.text(), "--grant-all"])?.refused(
+        3,
+        "signature-missing",
+        "http, not signed yet, is refused",
+    )?;
     let tampered = story.tampered(&csv)?;
-    story.jackfield(&["install", &tampered, "--grant-all"])?.refused(3, "subject-mismatch", "csv with one byte changed is refused")?;
+    story.jackfield(&["install", &tampered, "--grant-all"])?.refused(
+        3,
+        "subject-mismatch",
+        "csv with one byte changed is refused",
+    )?;
     story.sign(&http)?;
     story.jackfield(&["install", &csv.text(), "--grant-all"])?.done("installed csv, with the limits it asks for")?;
 
@@ -101,10 +109,14 @@ impl Story {
         command.stdin(std::process::Stdio::null());
         let shown = format!("jackfield {}", words.join(" "));
         eprintln!("    $ {shown}");
-        let output = command.output().map_err(|error| format!("`{}` could not be run: {error}", self.binary.display()))?;
+        let output =
+            command.output().map_err(|error| format!("`{}` could not be run: {error}", self.binary.display()))?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         // Notes may go before the error, one JSON document a line.
-        let error = stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).map(|line| line["error"].clone());
+        let error = stderr
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .map(|line| line["error"].clone());
         Ok(Step {
             answer: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
             error: error.filter(|error| !error.is_null()).last().unwrap_or(Value::Null),
@@ -157,8 +169,18 @@ impl Story {
         });
         let out = self.folder.join("out");
         let data = format!("strikes={}", root().join("examples/data/wildlife-strikes.csv").display());
-        let words =
-            ["invoke", "jackfield:csv", "to-json-lines", "--input", &input.to_string(), "--file", &data, "--out", &out.display().to_string(), "--bill"];
+        let words = [
+            "invoke",
+            "jackfield:csv",
+            "to-json-lines",
+            "--input",
+            &input.to_string(),
+            "--file",
+            &data,
+            "--out",
+            &out.display().to_string(),
+            "--bill",
+        ];
         let step = self.jackfield(&words)?;
         let answer = step.expect(0)?;
         bill(&answer["bill"]);
@@ -166,7 +188,8 @@ impl Story {
         let rows = fs::read_to_string(out.join("rows.jsonl"))?;
         let first: Value = serde_json::from_str(rows.lines().next().ok_or("there are rows")?)?;
         let written = u64::try_from(rows.lines().count())?;
-        let [read, kept, bad, left] = ["rows_in", "rows_out", "rows_bad", "rows_filtered"].map(|name| counts[name].as_u64().unwrap_or(u64::MAX));
+        let [read, kept, bad, left] =
+            ["rows_in", "rows_out", "rows_bad", "rows_filtered"].map(|name| counts[name].as_u64().unwrap_or(u64::MAX));
         if read != 7_000 || kept != written || read != kept + bad + left || !first["cost"].is_i64() {
             return Err(format!("the rows do not add up: {counts}, {written} written, the first {first}").into());
         }
@@ -181,7 +204,8 @@ impl Story {
         let input = serde_json::json!({"url": url}).to_string();
         let config = r#"{"hosts":["127.0.0.1"]}"#;
         let request = ["invoke", "jackfield:http", "request", "--input", &input];
-        self.jackfield(&["install", &http.text(), "--grant-none", "--config", config])?.done("installed http, with no destination granted")?;
+        self.jackfield(&["install", &http.text(), "--grant-none", "--config", config])?
+            .done("installed http, with no destination granted")?;
 
         let step = self.jackfield(&request)?;
         let fix = text(&step.error["hint"])?;
@@ -248,7 +272,11 @@ impl Step<'_> {
 
     fn refused(self, exit: i32, code: &str, line: &str) -> Result<(), Failure> {
         if self.code != exit || self.error["code"] != code {
-            return Err(format!("`{}` ended with {}, expected {exit} and `{code}`:\n{}", self.shown, self.code, self.stderr).into());
+            return Err(format!(
+                "`{}` ended with {}, expected {exit} and `{code}`:\n{}",
+                self.shown, self.code, self.stderr
+            )
+            .into());
         }
         self.story.tell(&format!("  ok  {line} (exit code {exit})"));
         Ok(())

@@ -29,7 +29,7 @@ pub(crate) fn python() -> Result<Option<std::path::PathBuf>, Failure> {
     }
     std::fs::create_dir_all(target())?;
     run(command("python3").args(["-m", "venv"]).arg(&venv))?;
-    run(command(&python).args(["-m", "pip", "install", "--quiet", "securesystemslib[crypto]==1.3.1"]))?;
+    run(command(&python).args(["-m", "pip", "install", "--quiet", "securesystemslib[crypto]==1.6.0"]))?;
     Ok(Some(python))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Failure, need,
-    run::{cargo, command, root, run, works},
+    run::{cargo, command, root, run, target, works},
 };
 
 /// Every test there is.
@@ -40,8 +40,13 @@ pub(crate) fn test() -> Result<(), Failure> {
     run(&mut tests)?;
     let mut docs = cargo(&["test", "--doc", "--workspace", "--locked"]);
     run(&mut docs)?;
-    // The connectors' own logic, natively; in the sandbox they are tested by their cassettes, in the run above.
-    run(cargo(&["test", "--locked"]).current_dir(root().join("connectors")))
+    // The connectors: their logic natively, and their cassettes in the sandbox.
+    run(cargo(&["test", "--locked"]).current_dir(root().join("connectors")))?;
+    run(&mut cargo(&["build", "--locked", "--package", "jackfield"]))?;
+    for connector in ["connectors/csv", "connectors/github", "connectors/http"] {
+        run(command(target().join("debug/jackfield")).args(["test", connector]))?;
+    }
+    Ok(())
 }
 
 /// Formatting and lints, of hosts and of guests.

@@ -95,7 +95,10 @@ fn unsafe_code_stands_in_one_file() {
         for file in rust_files(folder) {
             let text = fs::read_to_string(&file).unwrap();
             // In two pieces, or this file would be found.
-            if text.contains(concat!("un", "safe {")) || text.contains(concat!("un", "safe impl")) || text.contains(concat!("un", "safe fn")) {
+            if text.contains(concat!("un", "safe {"))
+                || text.contains(concat!("un", "safe impl"))
+                || text.contains(concat!("un", "safe fn"))
+            {
                 where_it_stands.push(file.strip_prefix(root()).unwrap().display().to_string());
             }
         }
@@ -128,28 +131,41 @@ fn guests_and_hosts_share_no_workspace() {
         .output()
         .unwrap();
     let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    let members: Vec<_> = metadata["packages"].as_array().unwrap().iter().map(|package| package["name"].as_str().unwrap()).collect();
+    let members: Vec<_> =
+        metadata["packages"].as_array().unwrap().iter().map(|package| package["name"].as_str().unwrap()).collect();
     assert!(members.contains(&"jackfield-host"));
     for absent in ["jackfield-csv", "jackfield-http", "jackfield-github", "program", "misbehave"] {
         assert!(!members.contains(&absent), "{absent} must not be a member of the hosts' workspace");
     }
 }
 
-/// The first column of the tables of docs/errors/README.md.
+/// All pages on errors.
 fn documented_codes() -> String {
-    fs::read_to_string(root().join("docs/errors/README.md")).unwrap()
+    let pages = ["README.md", "host.md", "command.md"]
+        .map(|page| fs::read_to_string(root().join("docs/errors").join(page)).unwrap());
+    pages.concat()
 }
 
 #[test]
-fn every_code_of_the_host_has_a_line_in_the_docs() {
+fn every_code_of_host_and_command_has_a_line_in_the_docs() {
     let documented = documented_codes();
     for folder in ["host/src", "host/cli/src"] {
         for file in rust_files(folder) {
             let text = fs::read_to_string(&file).unwrap();
             let text = text.split("#[cfg(test)]").next().unwrap();
-            for after in text.split("Refusal::new(").skip(1) {
-                let Some(code) = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next()) else { continue };
-                assert!(documented.contains(&format!("`{code}`")), "docs/errors/README.md says nothing about `{code}` of {}", file.display());
+            for maker in ["Refusal::new(", "Failed::usage(", "refuse("] {
+                for after in text.split(maker).skip(1) {
+                    let code = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+                    let Some(code) = code.filter(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+                    else {
+                        continue;
+                    };
+                    assert!(
+                        documented.contains(&format!("`{code}`")),
+                        "docs/errors says nothing about `{code}` of {}",
+                        file.display()
+                    );
+                }
             }
         }
     }

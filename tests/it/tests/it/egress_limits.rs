@@ -14,7 +14,12 @@ fn reaching<'a>(host: &'a TestHost, program: &str, server: &HttpServer) -> Insta
 }
 
 fn words(answers: &Value) -> Vec<String> {
-    answers.as_array().expect("a list").iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect()
+    answers
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
