@@ -137,16 +137,17 @@ impl Failed {
 }
 
 fn write_human(failed: &Failed, to: &mut dyn io::Write) -> io::Result<()> {
-    let (error, hint) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold());
+    let error = AnsiColor::Red.on_default().bold();
     writeln!(to, "{error}error:{error:#} {}", plain(&failed.message))?;
-    if let Some(text) = &failed.hint {
-        let mut lines = text.lines();
-        writeln!(to, "  {hint}hint:{hint:#} {}", plain(lines.next().unwrap_or_default()))?;
-        for line in lines {
-            writeln!(to, "        {}", plain(line))?;
-        }
-    }
-    Ok(())
+    failed.hint.as_ref().map_or(Ok(()), |hint| write_hint(hint, to))
+}
+
+/// What to do about the line before it; further lines stand under the first.
+pub(crate) fn write_hint(text: &str, to: &mut dyn io::Write) -> io::Result<()> {
+    let hint = AnsiColor::Cyan.on_default().bold();
+    let mut lines = text.lines();
+    writeln!(to, "  {hint}hint:{hint:#} {}", plain(lines.next().unwrap_or_default()))?;
+    lines.try_for_each(|line| writeln!(to, "        {}", plain(line)))
 }
 
 fn write_json(failed: &Failed, to: &mut dyn io::Write) -> io::Result<()> {

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
-    error::{Done, Failed, Kind, warning_json},
+    error::{Done, Failed, Kind, warning_json, write_hint},
     flags::{Color, Format, Global},
     page::{Page, plain, plain_json},
 };
@@ -79,8 +79,7 @@ impl Ui {
 
     /// What to do about the line before it, on stderr.
     pub(crate) fn hint(&self, text: &str) {
-        let style = AnsiColor::Cyan.on_default().bold();
-        let _ = writeln!(anstream::stderr(), "  {style}hint:{style:#} {}", plain(text));
+        let _ = write_hint(text, &mut anstream::stderr());
     }
 
     /// A line with a coloured word before it, on stderr.

@@ -1,5 +1,6 @@
 //! The command as its users meet it: exit code, stdout and stderr of the real binary. What needs the sandbox is tested
-//! where guest programs are (tests/it).
+//! where guest programs are: `stories.rs` beside this file.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use std::{
     path::Path,
@@ -7,6 +8,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
+
+/// What scripts rely on.
+const REFERENCE: &str = include_str!("../../../docs/reference/cli.md");
 
 /// A folder of its own with a home in it.
 struct Desk {
@@ -176,6 +180,13 @@ fn every_command_has_help_with_examples() {
     ] {
         let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
         assert!(desk.ok(&words).contains("Examples:\n  jackfield "), "{command}");
+        assert!(
+            REFERENCE.contains(&format!("`jackfield {command} "))
+                || command == "key"
+                || command == "trust"
+                || command == "list",
+            "{command}"
+        );
     }
 }
 

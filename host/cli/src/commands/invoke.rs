@@ -31,8 +31,9 @@ pub(crate) async fn run(flags: flags::Invoke, context: &Context) -> Done {
     let invocation = invocation(&flags, context.ui)?;
     let cancel = CancellationToken::new();
     tokio::spawn(cancel_on_interrupt(cancel.clone(), context.ui));
-    let outcome = host.invoke(&installation.name, invocation.cancel(cancel)).await;
-    tell(outcome, &flags, &installation, context)
+    let outcome = host.invoke(&installation.name, invocation.cancel(cancel.clone())).await;
+    tell(&outcome, &flags, context)?;
+    outcome.result.map(drop).map_err(|failure| failed(failure, &installation, &cancel))
 }
 
 fn unknown_operation(flags: &flags::Invoke, operations: &[&str]) -> Failed {
@@ -109,14 +110,13 @@ struct OutcomeForm<'a> {
     files: &'a [OutputFile],
 }
 
-/// The answer alone on stdout; with `--output json` all of the outcome. Denials, files and bill beside it. Then the failure.
-fn tell(outcome: Outcome, flags: &flags::Invoke, installation: &Installation, context: &Context) -> Done {
-    let Outcome { result, bill, denials, log, files, .. } = &outcome;
+/// The answer alone on stdout; with `--output json` all of the outcome. Denials, files and bill beside it.
+fn tell(outcome: &Outcome, flags: &flags::Invoke, context: &Context) -> Done {
+    let Outcome { result, bill, denials, log, files, .. } = outcome;
     let ui = &context.ui;
     if ui.is_json() {
         let result = result.as_ref().ok().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
-        ui.answer(&OutcomeForm { result, bill, denials, log, files }, |_| {})?;
-        return outcome.result.map(drop).map_err(|failure| failed(failure, installation));
+        return ui.answer(&OutcomeForm { result, bill, denials, log, files }, |_| {});
     }
     if let Ok(result) = result {
         write_result(result, ui)?;
@@ -133,13 +133,16 @@ fn tell(outcome: Outcome, flags: &flags::Invoke, installation: &Installation, co
     if flags.bill {
         ui.page_always(&bill_page(bill));
     }
-    outcome.result.map(drop).map_err(|failure| failed(failure, installation))
+    Ok(())
 }
 
-/// The failure; of a limit with what raises it.
-fn failed(failure: Failure, installation: &Installation) -> Failed {
+/// The failure, with the next command where this side knows it.
+fn failed(failure: Failure, installation: &Installation, cancel: &CancellationToken) -> Failed {
     let hint = match &failure {
         Failure::Limit(exceeded) => Some(raise(*exceeded, installation)),
+        Failure::Cancelled if !cancel.is_cancelled() => {
+            Some("the installation was disabled or removed while it ran: jackfield list".to_owned())
+        }
         _ => None,
     };
     let failed = Failed::from(failure);
