@@ -103,6 +103,11 @@ impl Failed {
         Self::new(kind, code, format!("{message}: {}", cause(error)))
     }
 
+    /// Something could not be written or made there; that a folder on the way is missing is no `not found`.
+    pub(crate) fn unwritable(path: &std::path::Path, error: &io::Error) -> Self {
+        Self::new(Kind::Fault, "file-fault", format!("cannot write `{}`: {}", path.display(), cause(error)))
+    }
+
     /// The next command to try.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

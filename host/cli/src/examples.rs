@@ -3,7 +3,7 @@
 pub(crate) const TOP: &str = "\
 A connector's life:
   jackfield new fetch-issues --namespace acme    # a folder that builds
-  jackfield build fetch-issues
+  jackfield build fetch-issues                   # says where the component is
   jackfield check fetch-issues                   # the registry's rules, here
   jackfield test fetch-issues
   jackfield key new release

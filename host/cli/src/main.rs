@@ -118,5 +118,9 @@ fn typed_commands(arguments: &[OsString]) -> String {
 /// What `--output` says on a command line that could not be parsed, so that a program gets its error as JSON even so.
 fn wanted_format(arguments: &[OsString]) -> Format {
     let after_output = arguments.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json");
-    if after_output || arguments.iter().any(|argument| argument == "--output=json") { Format::Json } else { Format::Human }
+    if after_output || arguments.iter().any(|argument| argument == "--output=json") {
+        Format::Json
+    } else {
+        Format::Human
+    }
 }

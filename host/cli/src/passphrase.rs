@@ -18,7 +18,7 @@ type Secret = Zeroizing<Vec<u8>>;
 impl Passphrase {
     /// For a key that exists.
     pub(crate) fn read(&self, key: &str) -> Result<Secret, Failed> {
-        match self.from_elsewhere()? {
+        match self.handed_in()? {
             Some(passphrase) => Ok(passphrase),
             None => ask(&format!("Passphrase of key `{key}`: ")),
         }
@@ -26,7 +26,7 @@ impl Passphrase {
 
     /// For a key that is being made: a person types it twice.
     pub(crate) fn read_new(&self, key: &str) -> Result<Secret, Failed> {
-        let passphrase = match self.from_elsewhere()? {
+        let passphrase = match self.handed_in()? {
             Some(passphrase) => passphrase,
             None => {
                 let passphrase = ask(&format!("Passphrase for the new key `{key}`: "))?;
@@ -47,7 +47,7 @@ impl Passphrase {
         Ok(passphrase)
     }
 
-    fn from_elsewhere(&self) -> Result<Option<Secret>, Failed> {
+    fn handed_in(&self) -> Result<Option<Secret>, Failed> {
         if let Some(descriptor) = self.passphrase_fd {
             let fail = |error: &std::io::Error| {
                 Failed::file(format!("cannot read the passphrase from descriptor {descriptor}"), error)

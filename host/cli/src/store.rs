@@ -252,11 +252,7 @@ pub(crate) fn random(bytes: &mut [u8]) -> Done {
 
 /// A folder that only its owner looks into.
 pub(crate) fn private_folder(path: &Path) -> Done {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| Failed::file(format!("cannot make the folder `{}`", path.display()), &error))
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Failed::unwritable(path, &error))
 }
 
 /// A file written and synced, and not yet in its place.
@@ -267,7 +263,7 @@ pub(crate) struct Aside {
 
 /// Writes `bytes` beside `path`. The mode is set before anything is in the file.
 pub(crate) fn write_aside(path: &Path, bytes: &[u8], mode: u32) -> Result<Aside, Failed> {
-    let fail = |error: io::Error| Failed::file(format!("cannot write `{}`", path.display()), &error);
+    let fail = |error: io::Error| Failed::unwritable(path, &error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
     file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(fail)?;
@@ -279,9 +275,7 @@ impl Aside {
     /// Puts it in its place, over what is there.
     pub(crate) fn replace(self) -> Done {
         let Self { file, path } = self;
-        file.persist(&path)
-            .map(drop)
-            .map_err(|error| Failed::file(format!("cannot write `{}`", path.display()), &error.error))
+        file.persist(&path).map(drop).map_err(|error| Failed::unwritable(&path, &error.error))
     }
 
     /// Puts it in its place unless something is there; says whether it did.
@@ -290,7 +284,7 @@ impl Aside {
         match file.persist_noclobber(&path) {
             Ok(_) => Ok(true),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(Failed::file(format!("cannot write `{}`", path.display()), &error.error)),
+            Err(error) => Err(Failed::unwritable(&path, &error.error)),
         }
     }
 }

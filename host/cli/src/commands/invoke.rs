@@ -60,8 +60,7 @@ fn invocation(flags: &flags::Invoke, ui: Ui) -> Result<Invocation, Failed> {
         invocation = invocation.file(&file.id, FileSource::Path(file.path.clone()));
     }
     if let Some(folder) = &flags.out {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failed::file(format!("cannot make the folder `{}`", folder.display()), &error))?;
+        std::fs::create_dir_all(folder).map_err(|error| Failed::unwritable(folder, &error))?;
         invocation = invocation.output_directory(folder);
     }
     if let Some(key) = &flags.idempotency_key {

@@ -85,8 +85,7 @@ fn signer_at(path: &Path) -> Option<String> {
 }
 
 fn write_evidence(folder: &Path, bundle: &Bundle, key: &PublicKey) -> Done {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Failed::file(format!("cannot make the folder `{}`", folder.display()), &error))?;
+    std::fs::create_dir_all(folder).map_err(|error| Failed::unwritable(folder, &error))?;
     let envelope = bundle.envelope();
     let (pae, pem) = (envelope.pae(), key.to_pem());
     let files: [(&str, &[u8]); 4] = [
