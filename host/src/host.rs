@@ -134,8 +134,8 @@ impl Host {
         }
     }
 
-    /// Installs a verified release with a grant, in place of the release of the same name that was there. `bundles` are kept
-    /// beside it as the evidence of its admission.
+    /// Installs a verified release with a grant, in place of the release of the same name that was there; one that was
+    /// disabled stays so. `bundles` are kept beside it as the evidence of its admission.
     ///
     /// # Errors
     /// [`Error::Refused`] if the grant does not fit the manifest; [`Error::Fault`] if the component does not compile or the home
@@ -145,11 +145,14 @@ impl Host {
         self.fits(package.manifest(), &grant)?;
         self.compile(package).await?;
 
-        let installation = Installation::new(&verified, grant, now_s());
+        let mut installation = Installation::new(&verified, grant, now_s());
         let statements: Vec<u8> =
             bundles.iter().flat_map(|bundle| [bundle.to_bytes(), b"\n".to_vec()].concat()).collect();
         let home = &self.0.home;
         let locked = home.lock()?;
+        // What somebody has switched off stays off, whatever release comes.
+        installation.enabled =
+            home.read_record::<Installation>(&installation.name)?.is_none_or(|before| before.enabled);
         home.write_component(&locked, package.digest(), package.bytes(), &statements)?;
         home.write_record(&locked, &installation.name, &installation)?;
         self.sweep(&locked)?;

@@ -113,13 +113,13 @@ impl Story {
             command.output().map_err(|error| format!("`{}` could not be run: {error}", self.binary.display()))?;
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         // Notes may go before the error, one JSON document a line.
-        let error = stderr
+        let mut error = stderr
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .map(|line| line["error"].clone());
         Ok(Step {
             answer: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
-            error: error.filter(|error| !error.is_null()).last().unwrap_or(Value::Null),
+            error: error.rfind(|error| !error.is_null()).unwrap_or(Value::Null),
             code: output.status.code().unwrap_or(-1),
             stderr,
             shown,
@@ -301,7 +301,7 @@ fn unquoted(line: &str) -> Vec<String> {
         match c {
             '\'' => within = !within,
             ' ' if !within => words.push(String::new()),
-            c => words.iter_mut().last().into_iter().for_each(|word| word.push(c)),
+            c => words.last_mut().into_iter().for_each(|word| word.push(c)),
         }
     }
     words.retain(|word| !word.is_empty());

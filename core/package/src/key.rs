@@ -114,7 +114,7 @@ impl SigningKey {
         let info = PrivateKeyInfoRef::try_from(plain.as_bytes())
             .map_err(|_| Refusal::new("key-malformed", "the decrypted key is not PKCS#8"))?;
         let keypair = KeypairBytes::try_from(info).map_err(|_| {
-            Refusal::new("key-algorithm", "the key is not an Ed25519 key").hint("make one: jackfield keygen")
+            Refusal::new("key-algorithm", "the key is not an Ed25519 key").hint("make one: jackfield key new NAME")
         })?;
         Ok(Self::from_seed(keypair.secret_key))
     }

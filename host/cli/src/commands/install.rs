@@ -30,13 +30,8 @@ pub(crate) async fn run(flags: flags::Install, context: &Context) -> Done {
 
     let manifest = verified.package().manifest();
     let progress = context.ui.progress(&format!("Compiling {} {}…", manifest.name, manifest.version));
-    let mut installation = host.install(verified, &bundles, grant).await?;
+    let installation = host.install(verified, &bundles, grant).await?;
     drop(progress);
-    // Who switched it off did not mean that release only.
-    let stays_off = previous.as_ref().is_some_and(|previous| !previous.enabled);
-    if stays_off {
-        installation = host.set_enabled(&installation.name, false)?;
-    }
 
     let mut answer = installed::as_json(&installation);
     if let Some(previous) = &previous {
@@ -48,7 +43,7 @@ pub(crate) async fn run(flags: flags::Install, context: &Context) -> Done {
         installed::write(page, name, manifest, grant);
         page.gap().fields([("digest", digest.to_string()), ("signed by", signer.to_string())]);
     })?;
-    if stays_off {
+    if !installation.enabled {
         context.ui.warn(&format!("`{}` is disabled, as it was before", installation.name));
         context.ui.hint(&format!("jackfield enable {}", installation.name));
     } else if let Some(operation) = installation.manifest.operations.first() {

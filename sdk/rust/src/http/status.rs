@@ -14,7 +14,7 @@ pub(super) fn error(status: u16, headers: &Headers, body: &[u8], subject: &str, 
     let text = String::from_utf8_lossy(body);
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     let message = match parsed.as_ref().and_then(said).unwrap_or_default() {
-        said if said.is_empty() => format!("{subject}: {status}"),
+        "" => format!("{subject}: {status}"),
         said => format!("{subject}: {status}: {}", said.chars().take(MESSAGE_CHARS).collect::<String>()),
     };
     let details = json!({ "status": status, "body": parsed.unwrap_or_else(|| Value::from(text.into_owned())) });

@@ -1,6 +1,7 @@
 //! The tests of the whole: one binary, one file a story. The guest programs of tests/programs are what is tested with, and
 //! each has a test of its name somewhere in here, or this does not compile.
 
+#[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 mod architecture;
 mod egress_addresses;
 mod egress_credentials;
