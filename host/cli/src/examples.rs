@@ -2,15 +2,14 @@
 
 pub(crate) const TOP: &str = "\
 A connector's life:
-  jackfield new fetch-issues --namespace acme    # a folder that builds
-  jackfield build fetch-issues                   # says where the component is
-  jackfield check fetch-issues                   # the registry's rules, here
-  jackfield test fetch-issues
+  jackfield new hello --namespace acme && cd hello    # a folder that builds
+  jackfield test                                      # in the sandbox, without a network
+  jackfield build                                     # checks it too; says where it is
   jackfield key new release
-  jackfield sign fetch-issues.wasm --key release
+  jackfield sign target/jackfield/hello-0.1.0.wasm --key release
   jackfield trust add release --namespace acme
-  jackfield install fetch-issues.wasm
-  jackfield invoke acme:fetch-issues list --input '{\"repository\": \"acme/site\"}' --bill
+  jackfield install target/jackfield/hello-0.1.0.wasm
+  jackfield invoke acme:hello greet --input '{\"name\": \"Ada\"}' --bill
 
 Exit codes:
   0    done
@@ -67,6 +66,11 @@ Examples:
   jackfield key new ci --passphrase-file /run/secrets/passphrase
   jackfield key new ci --passphrase-fd 3 3< <(pass show jackfield)";
 
+pub(crate) const KEY_LIST: &str = "\
+Examples:
+  jackfield key list
+  jackfield key list --output json | jq -r '.keys[].keyid'";
+
 pub(crate) const KEY_SHOW: &str = "\
 Examples:
   jackfield key show release > release.pub.pem
@@ -81,6 +85,16 @@ pub(crate) const TRUST_ADD: &str = "\
 Examples:
   jackfield trust add acme.pub.pem --namespace acme --label 'Acme, release key 2026'
   jackfield trust add release                   # my own key, for every namespace";
+
+pub(crate) const TRUST_LIST: &str = "\
+Examples:
+  jackfield trust list
+  jackfield trust list --output json | jq -r '.keys[] | [.keyid, .label] | @tsv'";
+
+pub(crate) const TRUST_REMOVE: &str = "\
+Examples:
+  jackfield trust remove release
+  jackfield trust remove 9f30fe8f               # the beginning of its keyid";
 
 pub(crate) const SIGN: &str = "\
 Examples:
@@ -108,8 +122,9 @@ Examples:
   jackfield install feed.wasm --grant-none --config '{\"feeds\": [\"https://example.com/feed\"]}'";
 
 pub(crate) const GRANT: &str = "\
-A destination is '[METHODS ]SCHEME://HOST[:PORTS][ via ADDRESSES]': METHODS such as GET,POST or *, left out GET
-and HEAD; HOST a name, *.name, {config_field} or an address; ADDRESSES private networks it may resolve to.
+A destination is '[METHODS ]SCHEME://HOST[:PORTS][ via ADDRESSES]': METHODS such as GET,POST or *,
+left out GET and HEAD; HOST a name, *.name, {config_field} or an address; ADDRESSES private networks
+it may resolve to.
 
 Examples:
   jackfield grant acme:fetch-issues                       # shows it
@@ -136,10 +151,12 @@ Examples:
   jackfield disable acme:fetch-issues";
 
 pub(crate) const INVOKE: &str = "\
-The answer's JSON goes to stdout; log lines, denials and the bill go to stderr. Ctrl-C cancels.
+The answer's JSON goes to stdout; log lines, denials and the bill go to stderr. Ctrl-C cancels,
+and tells the bill.
 
 Examples:
   jackfield invoke acme:fetch-issues list --input '{\"repository\": \"acme/site\"}'
   jackfield invoke acme:fetch-issues list --input @query.json --bill
-  echo '{\"text\": \"a,b\"}' | jackfield invoke acme:csv parse --input -
-  jackfield invoke acme:csv convert --input '{\"from\": {\"$file\": \"table\"}}' --file table=table.csv --out .";
+  echo '{\"repository\": \"acme/site\"}' | jackfield invoke acme:fetch-issues list --input -
+  jackfield invoke jackfield:csv to-json-lines --input '{\"file\": {\"$file\": \"table\"}}' \\
+      --file table=table.csv --out rows/";

@@ -172,6 +172,7 @@ pub(crate) enum KeyCommand {
         passphrase: Passphrase,
     },
     /// List the keys of this home
+    #[command(after_help = examples::KEY_LIST)]
     List,
     /// Show a key's public half and its id
     #[command(after_help = examples::KEY_SHOW)]
@@ -216,8 +217,10 @@ pub(crate) enum TrustCommand {
         label: Option<String>,
     },
     /// List the trusted keys
+    #[command(after_help = examples::TRUST_LIST)]
     List,
     /// Trust a key no longer. What is installed stays; disable it if it must stop
+    #[command(after_help = examples::TRUST_REMOVE)]
     Remove {
         /// The key's id or the beginning of it, its label, or the name of a key of this home
         #[arg(value_name = "KEYID|NAME")]

@@ -63,9 +63,9 @@ impl Desk {
     }
 
     /// A call that runs until somebody stops it, and does run by now.
-    fn spinning(&self) -> Child {
+    fn spinning(&self, flags: &[&str]) -> Child {
         self.ok(&["grant", "test:spin", "--limit", "fuel=1_000_000_000_000_000", "--limit", "time-ms=60000"]);
-        let child = self.command(&["invoke", "test:spin", "run", "--bill"]).spawn().unwrap();
+        let child = self.command(&[&["invoke", "test:spin", "run"], flags].concat()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(1_500));
         child
     }
@@ -235,7 +235,7 @@ fn a_release_by_another_key_is_refused() {
 #[test]
 fn the_kill_switch_stops_a_call_of_another_process_within_a_second() {
     let desk = Desk::installed(&PackageBuilder::of(programs::SPIN), &[]);
-    let child = desk.spinning();
+    let child = desk.spinning(&["--bill"]);
     let switched = Instant::now();
     desk.ok(&["disable", "test:spin"]);
     let (code, _, stderr) = told(child.wait_with_output().unwrap());
@@ -250,7 +250,7 @@ fn the_kill_switch_stops_a_call_of_another_process_within_a_second() {
 #[test]
 fn an_interrupt_cancels_and_the_bill_is_told() {
     let desk = Desk::installed(&PackageBuilder::of(programs::SPIN), &[]);
-    let child = desk.spinning();
+    let child = desk.spinning(&[]);
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let (code, stdout, stderr) = told(child.wait_with_output().unwrap());
     assert_eq!((code, stdout.as_str()), (130, ""), "{stderr}");
@@ -275,6 +275,11 @@ fn files_go_in_by_id_and_come_out_by_name() {
     assert_eq!(
         (code, stderr.lines().next()),
         (8, Some("error: cannot hand in `nothing.csv` as file `table`: no such file or directory"))
+    );
+    let (code, _, stderr) = desk.run(&["invoke", "test:files-copy", "run", "--file", "table=made"]);
+    assert_eq!(
+        (code, stderr.lines().next()),
+        (1, Some("error: cannot hand in `made` as file `table`: is a directory"))
     );
 }
 

@@ -47,11 +47,20 @@ pub(crate) async fn run(flags: flags::Install, context: &Context) -> Done {
         context.ui.warn(&format!("`{}` is disabled, as it was before", installation.name));
         context.ui.hint(&format!("jackfield enable {}", installation.name));
     } else if let Some(operation) = installation.manifest.operations.first() {
-        let input = installation.manifest.examples.iter().find(|example| example.operation == operation.name);
-        let input = input.map(|example| format!(" --input {}", shell(&example.input.to_string()))).unwrap_or_default();
+        let example = installation.manifest.examples.iter().find(|example| example.operation == operation.name);
+        let input = match example {
+            Some(example) => format!(" --input {}", shell(&example.input.to_string())),
+            None => required_input(&operation.input),
+        };
         context.ui.note(&format!("\nNext:\n  jackfield invoke {} {}{input}", installation.name, operation.name));
     }
     Ok(())
+}
+
+/// The keys that an input must have, with their values left to the reader; nothing where `{}` will do.
+fn required_input(schema: &Value) -> String {
+    let keys: Vec<_> = schema["required"].as_array().into_iter().flatten().map(|key| format!("{key}: …")).collect();
+    if keys.is_empty() { String::new() } else { format!(" --input {}", shell(&format!("{{{}}}", keys.join(", ")))) }
 }
 
 fn previous(host: &Host, name: &PackageName) -> Result<Option<Installation>, Failed> {
@@ -115,7 +124,7 @@ fn decide(
     } else if asks::asks_for_nothing(manifest) {
         Grant::default()
     } else if context.ui.can_ask() {
-        match context.ui.ask("Grant all of this?", &["cancel", "all", "none"])?.as_str() {
+        match context.ui.ask("What of this is granted?", &["cancel", "all", "none"])?.as_str() {
             "all" => all_of(manifest, previous),
             "none" => Grant::default(),
             _ => return Err(Failed::new(Kind::Cancelled, "cancelled", "cancelled: nothing was installed")),

@@ -1,6 +1,6 @@
 //! `jackfield invoke`: run one operation in the sandbox.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use anstyle::{AnsiColor, Style};
 use jackfield_host::{
@@ -32,7 +32,7 @@ pub(crate) async fn run(flags: flags::Invoke, context: &Context) -> Done {
     let cancel = CancellationToken::new();
     tokio::spawn(cancel_on_interrupt(cancel.clone(), context.ui));
     let outcome = host.invoke(&installation.name, invocation.cancel(cancel.clone())).await;
-    tell(&outcome, &flags, context)?;
+    tell(&outcome, flags.bill || cancel.is_cancelled(), &flags, context)?;
     outcome.result.map(drop).map_err(|failure| failed(failure, &installation, &cancel))
 }
 
@@ -51,7 +51,7 @@ fn invocation(flags: &flags::Invoke, ui: Ui) -> Result<Invocation, Failed> {
     let mut invocation = Invocation::new(&flags.operation, input);
     for file in &flags.file {
         // The connector would only hear `not-found`, and its caller something vague from it.
-        if let Err(error) = std::fs::File::open(&file.path) {
+        if let Err(error) = openable(&file.path) {
             return Err(Failed::file(
                 format!("cannot hand in `{}` as file `{}`", file.path.display(), file.id),
                 &error,
@@ -71,6 +71,14 @@ fn invocation(flags: &flags::Invoke, ui: Ui) -> Result<Invocation, Failed> {
         invocation = invocation.log_sink(sink);
     }
     Ok(invocation)
+}
+
+/// That a file can be opened, and is no folder.
+fn openable(path: &Path) -> io::Result<()> {
+    if std::fs::File::open(path)?.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(())
 }
 
 /// The first Ctrl-C ends the call, and its bill is still told. The second ends this process, in case the first did not.
@@ -110,7 +118,7 @@ struct OutcomeForm<'a> {
 }
 
 /// The answer alone on stdout; with `--output json` all of the outcome. Denials, files and bill beside it.
-fn tell(outcome: &Outcome, flags: &flags::Invoke, context: &Context) -> Done {
+fn tell(outcome: &Outcome, with_bill: bool, flags: &flags::Invoke, context: &Context) -> Done {
     let Outcome { result, bill, denials, log, files, .. } = outcome;
     let ui = &context.ui;
     if ui.is_json() {
@@ -129,7 +137,7 @@ fn tell(outcome: &Outcome, flags: &flags::Invoke, context: &Context) -> Done {
         write_denial(ui, denial);
     }
     write_files(files, flags.out.as_deref(), ui);
-    if flags.bill {
+    if with_bill {
         ui.page_always(&bill_page(bill));
     }
     Ok(())
