@@ -33,6 +33,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     })?;
     let typed: ReadOptions = serde_json::from_value(typed)?;
     measure("to-json-lines, typed", rows, csv.len(), || to_json_lines(csv.as_bytes(), io::sink(), io::sink(), &typed))?;
+    let utf_16: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (encoding, input) in [("windows-1252", csv.as_bytes()), ("utf-16le", &utf_16)] {
+        let options = serde_json::from_value(serde_json::json!({ "encoding": encoding }))?;
+        let title = format!("the same, {encoding}");
+        measure(&title, rows, input.len(), || to_json_lines(input, io::sink(), io::sink(), &options))?;
+    }
     measure("from-json-lines", rows, lines.len(), || {
         from_json_lines(lines.as_slice(), io::sink(), io::sink(), &WriteOptions::default())
     })?;

@@ -1,7 +1,9 @@
 //! What a caller asks for.
 
+use std::borrow::Cow;
+
 use jackfield_sdk::FileRef;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -33,7 +35,7 @@ pub struct FromJsonLines {
 pub struct ReadOptions {
     /// What parts the fields: `auto`, `tab`, or one ASCII character.
     pub delimiter: String,
-    /// How the text is encoded; `auto` goes by the byte order mark, and is UTF-8 without one.
+    /// How the text is encoded.
     pub encoding: Encoding,
     /// Whether the first row names the columns. If not, they are `column_1`, `column_2`, …
     pub header: bool,
@@ -61,7 +63,7 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             delimiter: "auto".to_owned(),
-            encoding: Encoding::Auto,
+            encoding: Encoding::AUTO,
             header: true,
             quote: "\"".to_owned(),
             comment: None,
@@ -76,27 +78,84 @@ impl Default for ReadOptions {
     }
 }
 
-/// How text is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum Encoding {
+/// How text is encoded: `auto`, or a label of the WHATWG [Encoding Standard].
+///
+/// [Encoding Standard]: https://encoding.spec.whatwg.org/#names-and-labels
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Encoding {
+    pub(crate) declared: &'static encoding_rs::Encoding,
+    /// Whether a byte order mark prevails over what is declared.
+    pub(crate) marked: bool,
+}
+
+/// Those that people meet: what the schema and a refusal show.
+pub(crate) const EXAMPLES: [&str; 24] = [
+    "auto",
+    "utf-8",
+    "utf-16",
+    "utf-16le",
+    "utf-16be",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1257",
+    "iso-8859-1",
+    "iso-8859-2",
+    "iso-8859-15",
+    "macintosh",
+    "koi8-r",
+    "ibm866",
+    "shift_jis",
+    "euc-jp",
+    "iso-2022-jp",
+    "gbk",
+    "gb18030",
+    "big5",
+    "euc-kr",
+];
+
+impl Encoding {
     /// By the byte order mark; UTF-8 without one.
-    #[serde(rename = "auto")]
-    Auto,
+    pub const AUTO: Self = Self { declared: encoding_rs::UTF_8, marked: true };
     /// UTF-8.
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// UTF-16, little end first.
-    #[serde(rename = "utf-16le")]
-    Utf16Le,
-    /// UTF-16, big end first.
-    #[serde(rename = "utf-16be")]
-    Utf16Be,
-    /// What Windows calls ANSI in western Europe.
-    #[serde(rename = "windows-1252")]
-    Windows1252,
-    /// Each byte is the code point of that number.
-    #[serde(rename = "iso-8859-1")]
-    Iso8859_1,
+    pub const UTF_8: Self = Self { declared: encoding_rs::UTF_8, marked: false };
+}
+
+impl TryFrom<String> for Encoding {
+    type Error = String;
+
+    fn try_from(label: String) -> Result<Self, String> {
+        if label.eq_ignore_ascii_case("auto") {
+            return Ok(Self::AUTO);
+        }
+        match encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()) {
+            Some(declared) => Ok(Self { declared, marked: label.trim().eq_ignore_ascii_case("utf-16") }),
+            None => {
+                let shown: String = label.escape_debug().take(40).collect();
+                Err(format!("encoding: `{shown}` is none of those known, such as {}", EXAMPLES.join(", ")))
+            }
+        }
+    }
+}
+
+impl JsonSchema for Encoding {
+    fn schema_name() -> Cow<'static, str> {
+        "Encoding".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "How text is encoded: `auto`, which goes by the byte order mark and is UTF-8 without one, or \
+                a label of the WHATWG Encoding Standard, in any case. What is declared prevails over a mark; only \
+                `utf-16` leaves the order of bytes to it, and puts the little end first without one. `iso-8859-1` and \
+                `latin1` mean `windows-1252`, as in the standard.",
+            "examples": EXAMPLES,
+        })
+    }
 }
 
 /// What becomes of a row with too few or too many fields.

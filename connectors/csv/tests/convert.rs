@@ -139,11 +139,74 @@ fn ragged_rows_may_be_kept() {
 
 #[test]
 fn encodings() {
-    let (output, _, _) = read(b"a\nca\xE9\n", json!({"encoding": "windows-1252"}));
-    assert_eq!(output, "{\"a\":\"caé\"}\n");
     let utf16: Vec<u8> =
         [0xFF, 0xFE].into_iter().chain("a,b\n1,é\n".encode_utf16().flat_map(u16::to_le_bytes)).collect();
     assert_eq!(read(&utf16, json!({})).0, "{\"a\":\"1\",\"b\":\"é\"}\n");
+    for (encoding, field, expect) in [
+        ("windows-1250", &b"\x9E"[..], "ž"),
+        ("windows-1251", b"\xC6", "Ж"),
+        ("windows-1252", b"ca\xE9 \x80", "caé €"),
+        ("windows-1254", b"\xF0", "ğ"),
+        ("iso-8859-1", b"\x80", "€"),
+        ("Latin1", b"\xE9", "é"),
+        ("iso-8859-2", b"\xB1", "ą"),
+        ("iso-8859-15", b"\xA4", "€"),
+        ("macintosh", b"\x8E", "é"),
+        ("koi8-r", b"\xC0", "ю"),
+        // Bytes of delimiters, quotes and escapes that are halves of characters.
+        ("shift_jis", b"\x83\x7C\x95\x5C", "ポ表"),
+        ("euc-jp", b"\x8E\xB1\x8F\xB0\xA1", "ｱ丂"),
+        ("iso-2022-jp", b"\x1B$B$\"\x1B(B", "あ"),
+        ("gbk", b"\x81\x7C\x80", "亅€"),
+        ("gb18030", b"\x81\x7C\x94\x39\xFC\x36", "亅😀"),
+        ("big5", b"\xA5\x7C\xA5\x5C", "四功"),
+        ("euc-kr", b"\xC7\xD1\x8C\x63", "한똠"),
+    ] {
+        let input = [b"a|b\n", field, b"|2\n"].concat();
+        let (output, rejects, _) = read(&input, json!({"encoding": encoding}));
+        assert_eq!((output, rejects), (format!("{{\"a\":\"{expect}\",\"b\":\"2\"}}\n"), String::new()), "{encoding}");
+    }
+    // U+2C2C, U+0A0A and U+220A are made of commas, line feeds and quotes.
+    let utf16: Vec<u8> = "a,b\nⰬ,ਊ∊\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert_eq!(read(&utf16, json!({"encoding": "utf-16be"})).0, "{\"a\":\"Ⱜ\",\"b\":\"ਊ∊\"}\n");
+}
+
+#[test]
+fn what_is_wrong_in_its_encoding_costs_its_row() {
+    let reason = "the row is not in the file's encoding: set `encoding`?";
+    for (encoding, input, raw) in [
+        ("shift_jis", &b"a,b\n\x83\n1,2\n"[..], "\u{fffd}"),
+        ("gb18030", b"a,b\nx,\x81\x30\n1,2\n", "x,\u{fffd}0"),
+        ("windows-1253", b"a,b\n\xD2,x\n1,2\n", "\u{fffd},x"),
+        ("utf-16le", b"a\0,\0b\0\n\0\x00\xD8\n\x001\0,\x002\0\n\0", "\u{fffd}"),
+    ] {
+        let reject = format!(r#"{{"line":2,"reason":"{reason}","raw":"{raw}"}}"#);
+        check_bad(input, json!({"encoding": encoding}), &[r#"{"a":"1","b":"2"}"#], &[&reject]);
+    }
+    // A character that the end of the file cuts off.
+    let reject = format!(r#"{{"line":3,"reason":"{reason}","raw":"{}"}}"#, "x\u{fffd}");
+    check_bad(b"a\n1\nx\x83", json!({"encoding": "shift_jis"}), &[r#"{"a":"1"}"#], &[&reject]);
+}
+
+#[test]
+fn encodings_by_name() {
+    let named = |name: &str| serde_json::from_value::<ReadOptions>(json!({ "encoding": name }));
+    for (name, same) in [
+        ("AUTO", "auto"),
+        ("UTF8", "utf-8"),
+        ("latin1", "windows-1252"),
+        ("iso-8859-1", "cp1252"),
+        ("Shift-JIS", "sjis"),
+        ("gb2312", "gbk"),
+        (" x-mac-roman ", "macintosh"),
+    ] {
+        assert_eq!(named(name).unwrap().encoding, named(same).unwrap().encoding);
+    }
+    for name in ["", "utf-7", "cp850", "iso-2022-kr", "aut\u{f6}"] {
+        let error = named(name).unwrap_err().to_string();
+        let expect = format!("encoding: `{name}` is none of those known, such as auto, utf-8, utf-16, ");
+        assert!(error.starts_with(&expect), "{error}");
+    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub fn from_json_lines(
     if delimiter == b'"' {
         return Err(refuse("delimiter: a quote can't part fields"));
     }
-    let mut lines = RowReader::new(Decoder::new(input, Encoding::Utf8));
+    let mut lines = RowReader::new(Decoder::new(input, Encoding::UTF_8)?);
     // A line feed never stands within a line of JSON, so a line is a row of one field, whatever is in it.
     lines.set_dialect(Dialect { delimiter: b'\n', quote: None, comment: None, trim: false });
     let mut rejects = Rejects::new(rejects);

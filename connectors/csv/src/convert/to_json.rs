@@ -25,7 +25,7 @@ pub fn to_json_lines(
     rejects: impl Write,
     options: &ReadOptions,
 ) -> io::Result<Counts> {
-    let mut rows = RowReader::new(Decoder::new(input, options.encoding));
+    let mut rows = RowReader::new(Decoder::new(input, options.encoding)?);
     settle_dialect(&mut rows, options)?;
     let mut rejects = Rejects::new(rejects);
     let mut counts = Counts::default();
