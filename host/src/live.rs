@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use jackfield_package::Refusal;
+use jackfield_package::{Label, Refusal};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +13,7 @@ use crate::{
     call::Prepared,
     egress::Egress,
     failure::{Failure, LimitExceeded},
+    grant::OperationGrant,
     home::Stamp,
     installation::Installation,
     limits::{Limit, Limits, QUEUED_CALLS},
@@ -77,7 +78,7 @@ impl Live {
             Failure::Denied(Denial {
                 connector: name.clone(),
                 operation: operation.to_owned(),
-                asked: "to be called".to_owned(),
+                asked: "to run".to_owned(),
                 layer: Layer::Installation,
                 reason,
                 fix: Some(fix),
@@ -93,10 +94,15 @@ impl Live {
                 Refusal::new("operation-unknown", message).hint(format!("it has: {}", known.join(", "))),
             ));
         }
-        if !installation.grant.allows_operation(operation) {
+        if let OperationGrant::Only(granted) = &installation.grant.operations
+            && !granted.iter().any(|known| known.as_str() == operation)
+        {
+            // `--operation` says which ones, so those that are granted are named again.
+            let named = granted.iter().map(Label::as_str).chain([operation]);
+            let flags: String = named.map(|operation| format!(" --operation {operation}")).collect();
             return Err(denied(
                 format!("the operation `{operation}` is not granted"),
-                format!("jackfield grant {name} --operation {operation}"),
+                format!("jackfield grant {name}{flags}"),
             ));
         }
         Ok(())

@@ -10,6 +10,7 @@ use crate::{
         CUSTOM_SECTION_BYTES, EXPORTS, EXTERN_NAME_BYTES, FUNCTIONS, ICON_BYTES, IMPORTS, NESTED, NESTING_DEPTH,
         README_BYTES, TOTAL_SECTIONS,
     },
+    refusal::shown,
     section::{self, TopLevel},
     world,
 };
@@ -323,10 +324,6 @@ fn validate(bytes: &[u8]) -> Result<(), Refusal> {
 fn invalid(error: wasmparser::BinaryReaderError) -> Refusal {
     Refusal::new(
         "component-invalid",
-        format!(
-            "the component is not valid WebAssembly: {} at byte {}",
-            error.message().escape_debug(),
-            error.offset()
-        ),
+        format!("the component is not valid WebAssembly: {} at byte {}", shown(error.message()), error.offset()),
     )
 }

@@ -29,6 +29,16 @@ impl Refusal {
     }
 }
 
+/// A stranger's text, or one that quotes it, for a person's eyes: what could steer a terminal or reorder a line is escaped, quotes
+/// stay as they are.
+pub(crate) fn shown(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if steers(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}]", self.message, self.code)

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     Refusal,
     limits::{PATTERN_BYTES, SCHEMA_COST},
+    refusal,
 };
 
 /// The only dialect: JSON Schema 2020-12.
@@ -46,7 +47,7 @@ impl Schema {
             .build(schema)
             .map_err(|error| {
                 let shown = error.to_string().chars().take(300).collect::<String>();
-                Refusal::new("schema-invalid", format!("not a JSON Schema: {}", shown.escape_debug()))
+                Refusal::new("schema-invalid", format!("not a JSON Schema: {}", refusal::shown(&shown)))
             })?;
         Ok(Self { validator })
     }
@@ -61,7 +62,7 @@ impl Schema {
                 let place = if path.is_empty() { "the value".to_owned() } else { format!("`{}`", path.escape_debug()) };
                 // Masked: a value may be large, or private.
                 let what = error.masked().to_string().chars().take(300).collect::<String>();
-                format!("{place}: {}", what.escape_debug())
+                format!("{place}: {}", refusal::shown(&what))
             })
             .collect()
     }

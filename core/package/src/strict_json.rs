@@ -11,7 +11,7 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-use crate::{Refusal, limits::JSON_DEPTH};
+use crate::{Refusal, limits::JSON_DEPTH, refusal::shown};
 
 /// What to do with numbers that are not integers of 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub fn from_value<T: DeserializeOwned>(value: Value, code: &'static str) -> Resu
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let place = if path == "." { "at the top".to_owned() } else { format!("at `{}`", path.escape_debug()) };
-        Refusal::new(code, format!("{place}: {}", error.inner().to_string().escape_debug()))
+        Refusal::new(code, format!("{place}: {}", shown(&error.inner().to_string())))
     })
 }
 

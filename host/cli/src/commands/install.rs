@@ -117,7 +117,7 @@ fn decide(
     let mut grant = if flags.grant_all {
         all_of(manifest, previous)
     } else if flags.grant_none || !flags.edits.allow.is_empty() {
-        Grant::default()
+        as_set(previous)
     } else if let Some(previous) = previous {
         // What the new release asks beyond it stays denied until somebody grants it.
         previous.grant.clone()
@@ -126,7 +126,7 @@ fn decide(
     } else if context.ui.can_ask() {
         match context.ui.ask("What of this is granted?", &["cancel", "all", "none"])?.as_str() {
             "all" => all_of(manifest, previous),
-            "none" => Grant::default(),
+            "none" => as_set(previous),
             _ => return Err(Failed::new(Kind::Cancelled, "cancelled", "cancelled: nothing was installed")),
         }
     } else {
@@ -138,12 +138,16 @@ fn decide(
 
 /// All that is asked for; what only an admin knows stays as he has set it.
 pub(crate) fn all_of(manifest: &Manifest, previous: Option<&Installation>) -> Grant {
-    let mut grant = Grant::all_of(manifest);
-    if let Some(previous) = previous {
-        grant.credentials.clone_from(&previous.grant.credentials);
-        grant.config.clone_from(&previous.grant.config);
-    }
-    grant
+    let mut grant = as_set(previous);
+    let asked = Grant::all_of(manifest);
+    grant.limits.extend(asked.limits);
+    Grant { egress: asked.egress, operations: asked.operations, ..grant }
+}
+
+/// No destination, and what only an admin knows as he has set it.
+fn as_set(previous: Option<&Installation>) -> Grant {
+    let grant = previous.map(|previous| previous.grant.clone()).unwrap_or_default();
+    Grant { egress: Vec::new(), ..grant }
 }
 
 fn undecided(component: &Path, manifest: &Manifest) -> Failed {
