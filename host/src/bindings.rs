@@ -8,8 +8,9 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 
 use crate::{
     call::State,
-    failure::{ErrorKind, GuestError},
+    failure::{ErrorKind, GuestError, shortened},
     files::FileError,
+    limits::ERROR_TEXT_BYTES,
     log::Level,
 };
 
@@ -18,7 +19,7 @@ mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "jackfield:connector/connector",
-        imports: { default: trappable },
+        imports: { "jackfield:connector/files.open": async | trappable, default: trappable },
         exports: { default: async },
         with: {
             "wasi:io": wasmtime_wasi::p2::bindings::io,
@@ -51,8 +52,8 @@ impl log::Host for State {
 }
 
 impl files::Host for State {
-    fn open(&mut self, id: String) -> wasmtime::Result<Result<Resource<DynInputStream>, files::FileError>> {
-        match self.files.open(&id) {
+    async fn open(&mut self, id: String) -> wasmtime::Result<Result<Resource<DynInputStream>, files::FileError>> {
+        match self.files.open(&id).await {
             Ok(reader) => {
                 let stream: DynInputStream = Box::new(reader);
                 Ok(Ok(self.table.push(stream)?))
@@ -86,6 +87,12 @@ fn file_error(error: FileError) -> wasmtime::Result<files::FileError> {
     }
 }
 
+/// Details that are no JSON are still worth a reader's look, and so is the beginning of too many.
+fn details(text: String) -> serde_json::Value {
+    let parsed = (text.len() <= ERROR_TEXT_BYTES).then(|| serde_json::from_str(&text).ok()).flatten();
+    parsed.unwrap_or_else(|| serde_json::Value::String(shortened(text, ERROR_TEXT_BYTES)))
+}
+
 impl From<types::Error> for GuestError {
     fn from(error: types::Error) -> Self {
         let kind = match error.kind {
@@ -108,8 +115,7 @@ impl From<types::Error> for GuestError {
             retryable: error.retryable,
             retry_after: error.retry_after_ms.map(Duration::from_millis),
             request_sent: error.request_sent,
-            // Details that are no JSON are still worth a reader's look.
-            details: error.details.map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
+            details: error.details.map(details),
         }
     }
 }

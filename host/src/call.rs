@@ -7,21 +7,27 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 use wasmtime::{
-    CallHook, Engine, Store, StoreContextMut, Trap, WasmBacktrace,
-    component::{Component, InstancePre, Linker, ResourceTable, ResourceTableError},
+    CallHook, CallHookHandler, Engine, Store, StoreContextMut, Trap, WasmBacktrace,
+    component::{Component, InstancePre, Linker, Resource, ResourceTable, ResourceTableError},
 };
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::{
+    WasiHttpCtx, WasiHttpCtxView, WasiHttpView,
+    p2::bindings::http::types::{HostOutgoingRequest as _, Method, OutgoingRequest},
+};
 
 use crate::{
     bill::Bill,
     bindings::{descriptor, files as wit_files, log as wit_log, operations, types},
     denial::Denial,
     egress::{CallEgress, Meter},
-    failure::{Failure, GuestError, HostFault, LimitExceeded, Panic},
+    failure::{Failure, GuestError, HostFault, LimitExceeded, Panic, shortened},
     files::Files,
-    limits::{FUEL_YIELD_INTERVAL, HEADER_BYTES, Limit, Limits, RANDOM_BYTES},
-    log::{LogBook, LogLine, LogStream, Stdio},
+    limits::{
+        AUTHORITY_BYTES, ERROR_TEXT_BYTES, FRAME_CHARS, FUEL_YIELD_INTERVAL, HEADER_BYTES, HOST_CALL_YIELD_MS, Limit,
+        Limits, METHOD_BYTES, PANIC_MESSAGE_BYTES, RANDOM_BYTES,
+    },
+    log::{LogBook, LogLine, LogStream, Stdio, printable},
     memory::{LimitHit, MemoryMeter},
 };
 
@@ -48,16 +54,46 @@ impl Prepared {
     }
 }
 
+/// As wasmtime's bindings name it; were it another version, guests would still be given wasmtime's.
+const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
+
 /// Everything that a connector may import, for one engine.
 pub(crate) fn linker(engine: &Engine) -> Result<Linker<State>, HostFault> {
     let fault = |error: wasmtime::Error| HostFault::new(format!("the host's imports could not be linked: {error:#}"));
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(fault)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(fault)?;
+    bound_request_words(&mut linker).map_err(fault)?;
     types::add_to_linker::<_, wasmtime::component::HasSelf<State>>(&mut linker, |state| state).map_err(fault)?;
     wit_log::add_to_linker::<_, wasmtime::component::HasSelf<State>>(&mut linker, |state| state).map_err(fault)?;
     wit_files::add_to_linker::<_, wasmtime::component::HasSelf<State>>(&mut linker, |state| state).map_err(fault)?;
     Ok(linker)
+}
+
+/// wasmtime's own setters keep words of any length, in each request that a guest holds.
+fn bound_request_words(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let mut types = linker.instance(HTTP_TYPES)?;
+    types.func_wrap(
+        "[method]outgoing-request.set-method",
+        |mut store: StoreContextMut<'_, State>, (request, method): (Resource<OutgoingRequest>, Method)| {
+            if matches!(&method, Method::Other(word) if word.len() > METHOD_BYTES) {
+                return Ok((Err(()),));
+            }
+            Ok((store.data_mut().http().set_method(request, method)?,))
+        },
+    )?;
+    types.func_wrap(
+        "[method]outgoing-request.set-authority",
+        |mut store: StoreContextMut<'_, State>, (request, authority): (Resource<OutgoingRequest>, Option<String>)| {
+            if authority.as_ref().is_some_and(|authority| authority.len() > AUTHORITY_BYTES) {
+                return Ok((Err(()),));
+            }
+            Ok((store.data_mut().http().set_authority(request, authority)?,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// What is called.
@@ -102,15 +138,23 @@ pub(crate) struct State {
     max_crossings: u64,
     host_time: Duration,
     host_entered: Option<Instant>,
+    /// When it last made room for others at a host call.
+    made_room: Instant,
 }
 
 impl State {
     pub(crate) fn log_book(&self) -> MutexGuard<'_, LogBook> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Counts and times what the guest asks of the host.
-    fn crossed(mut store: StoreContextMut<'_, Self>, hook: CallHook) -> wasmtime::Result<()> {
+/// Counts and times what the guest asks of the host, and keeps it from having a thread to itself: a guest that asks and asks
+/// burns too little fuel to be made to stop for that.
+struct Crossing;
+
+#[wasmtime_wasi::async_trait]
+impl CallHookHandler<State> for Crossing {
+    async fn handle_call_event(&self, mut store: StoreContextMut<'_, State>, hook: CallHook) -> wasmtime::Result<()> {
         let state = store.data_mut();
         match hook {
             CallHook::CallingHost => {
@@ -118,7 +162,13 @@ impl State {
                 if state.crossings - state.memory.growths() > state.max_crossings {
                     return Err(TooManyHostCalls.into());
                 }
-                state.host_entered = Some(Instant::now());
+                let mut now = Instant::now();
+                if now.duration_since(state.made_room) >= Duration::from_millis(HOST_CALL_YIELD_MS) {
+                    tokio::task::yield_now().await;
+                    now = Instant::now();
+                    state.made_room = now;
+                }
+                state.host_entered = Some(now);
             }
             CallHook::ReturningFromHost => {
                 if let Some(entered) = state.host_entered.take() {
@@ -219,9 +269,10 @@ fn store(
         host_time: Duration::ZERO,
         host_entered: None,
     };
+        made_room: Instant::now(),
     let mut store = Store::new(prepared.instance.engine(), state);
     store.limiter(|state| &mut state.memory);
-    store.call_hook(State::crossed);
+    store.call_hook_async(Crossing);
     // What one crossing may copy: the output with room for its frame, or a chunk of a stream.
     let crossing = limits.get(Limit::OutputBytes).max(4 << 20).saturating_add(64 << 10);
     store.set_hostcall_fuel(usize::try_from(crossing).unwrap_or(usize::MAX));
@@ -322,15 +373,11 @@ fn accept(output: String, limits: &Limits) -> Result<String, Failure> {
     Ok(output)
 }
 
-/// Error texts are for people and logs; they have the same bound as the output.
+/// Error texts are for people and logs; they have the same bound as the output, and one of their own.
 fn bounded(mut error: GuestError, limits: &Limits) -> GuestError {
-    let allowed = usize::try_from(limits.get(Limit::OutputBytes)).unwrap_or(usize::MAX).min(64 << 10);
+    let allowed = usize::try_from(limits.get(Limit::OutputBytes)).unwrap_or(usize::MAX).min(ERROR_TEXT_BYTES);
     for text in [&mut error.code, &mut error.message] {
-        if text.len() > allowed {
-            let cut = text.floor_char_boundary(allowed);
-            text.truncate(cut);
-            text.push('…');
-        }
+        *text = shortened(std::mem::take(text), allowed);
     }
     error
 }
@@ -365,7 +412,8 @@ fn broken(
     if let Some(limit) = limit {
         return Failure::Limit(limit);
     }
-    let text = format!("{error:#}");
+    // The first cause only: what wasmtime wraps around it repeats the backtrace, with names as long as the guest likes.
+    let text = shortened(error.root_cause().to_string(), PANIC_MESSAGE_BYTES);
     if trap.is_none() && text.contains("fuel allocated for hostcalls") {
         return exceeded(Limit::OutputBytes, limits.get(Limit::OutputBytes) + 1);
     }
@@ -392,7 +440,9 @@ fn panic_message(last_words: &str) -> Option<String> {
 }
 
 fn demangled(name: &str) -> String {
-    format!("{:#}", rustc_demangle::demangle(name))
+    let short = &name[..name.floor_char_boundary(FRAME_CHARS * 4)];
+    let whole = printable(&format!("{:#}", rustc_demangle::demangle(short)));
+    shortened(whole, FRAME_CHARS)
 }
 
 fn micros(duration: Duration) -> u64 {
@@ -408,5 +458,18 @@ pub(crate) async fn either(one: &CancellationToken, other: &CancellationToken) {
     tokio::select! {
         () = one.cancelled() => {}
         () = other.cancelled() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_a_backtrace_is_short_and_printable() {
+        assert_eq!(demangled("_ZN5hello4main17h0123456789abcdefE"), "hello::main");
+        assert_eq!(demangled("a\x1b[2Jb"), "a\u{fffd}[2Jb");
+        let long = demangled(&"é".repeat(1 << 20));
+        assert!(long.len() <= FRAME_CHARS + '…'.len_utf8() && long.ends_with('…'), "{} bytes", long.len());
     }
 }

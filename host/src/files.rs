@@ -62,6 +62,8 @@ pub(crate) struct Files {
 pub(crate) struct Shared {
     pub(crate) bytes_in: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
+    /// Files open for reading: each holds a descriptor of this process and a chunk of memory.
+    open: AtomicU64,
     max_bytes_out: u64,
     limit: Mutex<Option<LimitExceeded>>,
 }
@@ -105,6 +107,7 @@ impl Files {
             shared: Arc::new(Shared {
                 bytes_in: AtomicU64::new(0),
                 bytes_out: AtomicU64::new(0),
+                open: AtomicU64::new(0),
                 max_bytes_out: limits.get(Limit::FileBytes),
                 limit: Mutex::new(None),
             }),
@@ -116,16 +119,20 @@ impl Files {
         &self.shared
     }
 
-    pub(crate) fn open(&self, id: &str) -> Result<Reader, FileError> {
+    /// Opens away from the caller's thread: a named pipe lets nobody in before its writer is there.
+    pub(crate) async fn open(&self, id: &str) -> Result<Reader, FileError> {
         let source = self.inputs.get(id).ok_or(FileError::NotFound)?;
+        let open = Open::one_more(&self.shared, self.max_files).ok_or(FileError::TooMany)?;
         let from = match source {
             FileSource::Bytes(bytes) => From::Bytes(bytes.clone()),
             FileSource::Path(path) => {
-                let file = File::open(path).map_err(|error| FileError::Io(format!("`{}`: {error}", path.display())))?;
-                From::File(Some(file))
+                let at = path.clone();
+                let opened = spawn_blocking(move || File::open(at)).await.unwrap_or_else(|lost| Err(lost.into()));
+                let file = opened.map_err(|error| FileError::Io(format!("`{}`: {error}", path.display())))?;
+                From::File(Some((file, open.clone())))
             }
         };
-        Ok(Reader { from, chunk: Bytes::new(), reading: None, ended: None, shared: self.shared.clone() })
+        Ok(Reader { from, chunk: Bytes::new(), reading: None, ended: None, open })
     }
 
     pub(crate) fn create(&mut self, name: &str, media_type: &str) -> Result<(String, Writer), FileError> {
@@ -212,21 +219,44 @@ fn is_media_type(text: &str) -> bool {
 enum From {
     Bytes(Bytes),
     /// Away while a read is under way.
-    File(Option<File>),
+/// One file's place among those that are open; given back when the reader and its last read are gone.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn one_more(shared: &Arc<Shared>, most: u64) -> Option<Arc<Self>> {
+        let one_more = |count| (count < most).then_some(count + 1);
+        if shared.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
+            shared.exceed(Limit::Files, most, most + 1);
+            return None;
+        }
+        Some(Arc::new(Self(shared.clone())))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A file, which counts as open wherever it is.
+type OpenFile = (File, Arc<Open>);
+
+    File(Option<OpenFile>),
 }
 
 /// A file being read by the guest, a chunk ahead.
 pub(crate) struct Reader {
     from: From,
     chunk: Bytes,
-    reading: Option<JoinHandle<(File, io::Result<Bytes>)>>,
+    reading: Option<JoinHandle<(OpenFile, io::Result<Bytes>)>>,
     ended: Option<io::Result<()>>,
-    shared: Arc<Shared>,
+    open: Arc<Open>,
 }
 
-fn read_chunk(mut file: File) -> (File, io::Result<Bytes>) {
+fn read_chunk(mut file: OpenFile) -> (OpenFile, io::Result<Bytes>) {
     let mut chunk = Vec::with_capacity(FILE_CHUNK_BYTES);
-    let read = (&mut file).take(FILE_CHUNK_BYTES as u64).read_to_end(&mut chunk);
+    let read = (&mut file.0).take(FILE_CHUNK_BYTES as u64).read_to_end(&mut chunk);
     (file, read.map(|_| Bytes::from(chunk)))
 }
 
@@ -251,7 +281,7 @@ impl InputStream for Reader {
             };
         }
         let part = chunk.split_to(size.min(chunk.len()).min(FILE_CHUNK_BYTES));
-        self.shared.bytes_in.fetch_add(part.len() as u64, Ordering::Relaxed);
+        self.open.0.bytes_in.fetch_add(part.len() as u64, Ordering::Relaxed);
         Ok(part)
     }
 }

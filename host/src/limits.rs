@@ -32,12 +32,27 @@ pub const SLOT_MEMORY_BYTES: usize = 4 << 30;
 pub const SLOT_TABLE_ELEMENTS: usize = 20_000;
 /// Bytes of one host call's arguments and results that are copied across the sandbox's wall.
 pub const HOSTCALL_BYTES: usize = 64 << 20;
+/// Milliseconds that a guest may keep a thread with host calls before it makes room for others: as long as a stretch of
+/// [`FUEL_YIELD_INTERVAL`], which such a guest hardly touches.
+pub const HOST_CALL_YIELD_MS: u64 = 5;
 /// Bytes of one read of `wasi:random`.
 pub const RANDOM_BYTES: u64 = 64 << 10;
 /// Bytes of the header section of one HTTP message, the host's own bookkeeping included.
 pub const HEADER_BYTES: usize = 64 << 10;
+/// Bytes of a request's method; the longest registered one has 17.
+pub const METHOD_BYTES: usize = 32;
+/// Bytes of a request's authority: a name of 253, its port, and room for what is refused with a better word.
+pub const AUTHORITY_BYTES: usize = 1 << 10;
+/// Bytes of a request's body that one write hands over. Twice as many wait in a request that nobody sends.
+pub const REQUEST_CHUNK_BYTES: usize = 64 << 10;
+/// Bytes of each text of a guest's error, for a person to read or a machine to look into: a parsed one takes forty times as much.
+pub const ERROR_TEXT_BYTES: usize = 64 << 10;
+/// Bytes that a field of a log line costs besides its text, as that is what it takes.
+pub const LOG_FIELD_BYTES: usize = size_of::<(String, String)>();
 /// Bytes kept of a guest's last words on stderr, for the message of a panic.
 pub const PANIC_MESSAGE_BYTES: usize = 4 << 10;
+/// Characters of a function's name in a backtrace. The guest's author chooses it.
+pub const FRAME_CHARS: usize = 200;
 /// Frames kept of a guest's backtrace.
 pub const BACKTRACE_FRAMES: usize = 32;
 /// Denials kept of one call; a guest that asks a million times must not fill the host.
@@ -110,7 +125,7 @@ pub enum Limit {
     ResponseBytes,
     /// Milliseconds of one request, from its start to the end of its response.
     RequestTimeMs,
-    /// Files handed in and files created, each.
+    /// Files handed in, files open for reading at once, and files created, each.
     Files,
     /// Bytes of the files created, summed.
     FileBytes,
@@ -156,7 +171,8 @@ impl Limit {
             Self::StackBytes => WASM_STACK_BYTES as u64,
             // A gigabyte in pieces of 64 KiB, read and written, is 65 k calls.
             Self::HostCalls => 100_000,
-            Self::Handles => 4_096,
+            // Each can keep up to 64 KiB in the host, so all of them as much as the guest has memory.
+            Self::Handles => 1_024,
             Self::InputBytes => 4 << 20,
             Self::OutputBytes => 4 << 20,
             Self::Requests => 64,

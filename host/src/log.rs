@@ -9,7 +9,7 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use crate::limits::{Limit, Limits, PANIC_MESSAGE_BYTES};
+use crate::limits::{LOG_FIELD_BYTES, Limit, Limits, PANIC_MESSAGE_BYTES};
 
 /// One line of log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -68,7 +68,8 @@ impl LogBook {
         if self.truncated {
             return;
         }
-        let bytes = message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let of_field = |(name, value): &(String, String)| LOG_FIELD_BYTES + name.len() + value.len();
+        let bytes = message.len() + fields.iter().map(of_field).sum::<usize>();
         let fits = self.lines_left > 0 && bytes as u64 <= self.bytes_left;
         let line = if fits {
             self.lines_left -= 1;
@@ -135,7 +136,7 @@ impl LogBook {
 }
 
 /// A guest's text must not steer an operator's terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() && c != '\t' && c != '\n' { char::REPLACEMENT_CHARACTER } else { c })
         .collect()

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     denial::{Denial, Layer},
-    limits::{ASKED_PATH_CHARS, CONNECT_MS, Limit, Limits},
+    limits::{ASKED_PATH_CHARS, CONNECT_MS, Limit, Limits, REQUEST_CHUNK_BYTES},
 };
 
 /// What a request says of itself where the guest says nothing.
@@ -201,6 +201,10 @@ impl WasiHttpHooks for CallEgress {
     fn is_supported_scheme(&mut self, _: &Scheme) -> bool {
         // The policy judges, so that the operator reads why.
         true
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        REQUEST_CHUNK_BYTES
     }
 
     fn set_host_header(&mut self) -> bool {

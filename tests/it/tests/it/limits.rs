@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use jackfield_host::{Failure, Invocation, Level, Outcome, limits::Limit};
+use jackfield_host::{Failure, FileSource, Invocation, Level, Outcome, limits::Limit};
 use jackfield_test_kit::{TestHost, programs};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -237,5 +237,62 @@ async fn a_manifest_wishes_for_less_and_the_smaller_wins() {
         let program = host.program(programs::SPIN).limit(Limit::Fuel, granted);
         let program = program.manifest(|manifest| manifest.limits.fuel = Some(wish)).install().await;
         assert_stopped(&program.run(json!({})).await, Limit::Fuel, in_force);
+    }
+}
+
+/// What a guest keeps in the host is bounded for each handle, and handles are.
+#[tokio::test(flavor = "multi_thread")]
+pub(crate) async fn hoard() {
+    let host = TestHost::new();
+    let program = host.program(programs::HOARD).limit(Limit::Files, 3).limit(Limit::Handles, 100).install().await;
+    for what in ["methods", "authorities"] {
+        assert_eq!(answer(&program.run(json!({ "what": what })).await)["refused"], "refused", "{what} of any length");
+    }
+    let bodies = program.run(json!({ "what": "bodies", "most": 2 })).await;
+    assert_eq!(answer(&bodies)["room"], 64 << 10, "of a body that nobody sends, no more waits in the host at a time");
+    assert_stopped(&program.run(json!({ "what": "bodies" })).await, Limit::Handles, 100);
+    for source in [FileSource::Bytes(vec![7; 10].into()), FileSource::Path(programs::HOARD.into())] {
+        let call = Invocation::new("run", json!({ "what": "files" }).to_string()).file("in", source);
+        let files = answer(&program.call(call).await);
+        assert_eq!((&files["count"], &files["refused"]), (&json!(3), &json!("too-many")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub(crate) async fn log_fields_flood() {
+    for (lines, fields, kept) in [(1, 80_000, 0), (1_000, 100, 54)] {
+        let input = json!({ "lines": lines, "fields": fields });
+        let outcome = run_with(programs::LOG_FIELDS_FLOOD, Limit::LogBytes, 256 << 10, input).await;
+        assert_eq!(answer(&outcome), lines);
+        assert_eq!(outcome.log.len(), kept + 1, "empty fields take room too");
+        assert_eq!(outcome.log[kept].message, "truncated: the log's limit is reached");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub(crate) async fn slow_host_calls() {
+    let host = TestHost::new();
+    let program = host
+        .program(programs::SLOW_HOST_CALLS)
+        .limit(Limit::HostCalls, 1 << 50)
+        .limit(Limit::TimeMs, 20_000)
+        .install()
+        .await;
+    let outcome = cancelled_after(|token| program.call(Invocation::new("run", "{}").cancel(token))).await;
+    assert!(matches!(outcome.result, Err(Failure::Cancelled)), "{:?}", outcome.result);
+    program.regrant(|grant| _ = grant.limits.insert(Limit::TimeMs, 1_000));
+    assert_stopped(&program.run(json!({})).await, Limit::TimeMs, 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn details_of_an_error_are_bounded() {
+    let many = format!("[{}[0]]", "[0],".repeat(100_000));
+    for (details, cut) in [("[[0],[0]]", false), (many.as_str(), true)] {
+        let outcome = run_with(programs::ERROR_FLOOD, Limit::TimeMs, 20_000, json!({ "details": details })).await;
+        let told = guest_error_of(&outcome).details.clone().unwrap();
+        match cut {
+            false => assert_eq!(told, json!([[0], [0]])),
+            true => assert!(told.as_str().is_some_and(|text| text.len() < 65 << 10 && text.ends_with('…'))),
+        }
     }
 }
