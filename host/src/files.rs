@@ -181,21 +181,24 @@ impl Files {
             if let Some(error) = written.error.take() {
                 return Err(error);
             }
-            let path = match &self.directory {
-                Some(directory) => {
-                    let path = directory.join(&created.name);
-                    std::fs::rename(&created.path, &path)?;
-                    path
-                }
-                None => created.path,
-            };
             files.push(OutputFile {
                 id: created.id,
                 name: created.name,
                 media_type: created.media_type,
-                path,
+                path: created.path,
                 bytes: written.bytes,
             });
+        }
+        if let Some(directory) = &self.directory {
+            // What can fail is asked of all before the first is moved, so that a failed call leaves none behind.
+            if let Some(file) = files.iter().find(|file| directory.join(&file.name).is_dir()) {
+                return Err(io::Error::other(format!("`{}` is a folder", directory.join(&file.name).display())));
+            }
+            for file in &mut files {
+                let path = directory.join(&file.name);
+                std::fs::rename(&file.path, &path)?;
+                file.path = path;
+            }
         }
         let staging = if self.directory.is_some() { None } else { self.staging };
         Ok((files, staging))
@@ -216,9 +219,6 @@ fn is_media_type(text: &str) -> bool {
     text.len() <= FILE_NAME_BYTES && text.contains('/') && text.chars().all(|c| c.is_ascii_graphic() || c == ' ')
 }
 
-enum From {
-    Bytes(Bytes),
-    /// Away while a read is under way.
 /// One file's place among those that are open; given back when the reader and its last read are gone.
 struct Open(Arc<Shared>);
 
@@ -242,6 +242,9 @@ impl Drop for Open {
 /// A file, which counts as open wherever it is.
 type OpenFile = (File, Arc<Open>);
 
+enum From {
+    Bytes(Bytes),
+    /// Away while a read is under way.
     File(Option<OpenFile>),
 }
 

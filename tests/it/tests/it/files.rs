@@ -63,6 +63,37 @@ async fn a_source_that_cannot_be_read_is_the_hosts_fault() {
     assert!(fault.message.contains("/nowhere/at/all"), "{fault}");
 }
 
+/// Opening one waits for whoever writes into it, and the call's time runs on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_that_nobody_writes_to_does_not_stop_the_clock() {
+    let folder = TempDir::new().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let host = TestHost::new();
+    let program = host.program(programs::FILES_COPY).limit(Limit::TimeMs, 2_000).install().await;
+    let call = Invocation::new("run", json!({ "file": { "$file": "in" } }).to_string());
+    let outcome = program.call(call.file("in", FileSource::Path(pipe.clone()))).await;
+    // Lets the thread go that still waits.
+    let writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    assert_stopped(&outcome, Limit::TimeMs, 2_000);
+    drop(writer);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_put_in_its_place_takes_the_others_with_it() {
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("taken")).unwrap();
+    std::fs::write(folder.path().join("old"), "kept").unwrap();
+    let host = TestHost::new();
+    let program = host.program(programs::FILES_BAD_NAMES).install().await;
+    let call = Invocation::new("run", json!({ "names": ["new", "old", "taken"] }).to_string());
+    let outcome = program.call(call.output_directory(folder.path())).await;
+    let Err(Failure::Host(fault)) = &outcome.result else { panic!("{:?}", outcome.result) };
+    assert!(fault.message.contains("taken` is a folder"), "{fault}");
+    assert_eq!(std::fs::read(folder.path().join("old")).unwrap(), b"kept");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing new");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 pub(crate) async fn files_flood() {
     let host = TestHost::new();
