@@ -19,7 +19,7 @@ use wasmtime::{Engine, component::Component};
 use crate::{
     engine::compiling_engine,
     failure::HostFault,
-    home::{Home, at, write_atomically},
+    home::{Home, at, read, write_atomically},
     limits::{COMPILE_BYTES, COMPILE_SECONDS},
 };
 
@@ -60,7 +60,7 @@ impl Compiled {
     ) -> Result<Component, HostFault> {
         let fingerprint = fingerprint(engine);
         let cached = home.compiled_path(digest, &fingerprint[..16]);
-        if let Some(code) = self.authentic(&cached, &fingerprint, digest)? {
+        if let Some(code) = self.authentic(&cached, &fingerprint, digest) {
             match load_code(engine, &code) {
                 Ok(component) => return Ok(component),
                 Err(error) => tracing::warn!(%digest, %error, "compiled code did not load and is made anew"),
@@ -69,7 +69,10 @@ impl Compiled {
         let code = self.compile(source).await?;
         let mac = self.mac(&fingerprint, digest, &code).finalize().into_bytes();
         let component = load_code(engine, &code)?;
-        write_atomically(&cached, &[&mac[..], &code].concat())?;
+        // A full disk, or a sweep by another process at this moment, costs the next call a compilation and this one nothing.
+        if let Err(fault) = write_atomically(&cached, &[&mac[..], &code].concat()) {
+            tracing::warn!(%digest, %fault, "compiled code could not be kept");
+        }
         Ok(component)
     }
 
@@ -78,18 +81,21 @@ impl Compiled {
         self.load(home, &compiling_engine()?, digest, source).await.map(drop)
     }
 
-    fn authentic(&self, path: &Path, fingerprint: &str, digest: Digest) -> Result<Option<Vec<u8>>, HostFault> {
-        let bytes = match std::fs::read(path) {
+    fn authentic(&self, path: &Path, fingerprint: &str, digest: Digest) -> Option<Vec<u8>> {
+        let bytes = match read(path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(at(path)(error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::warn!(%digest, %error, "compiled code can't be read and is made anew");
+                return None;
+            }
         };
-        let Some((mac, code)) = bytes.split_at_checked(MAC_BYTES) else { return Ok(None) };
+        let (mac, code) = bytes.split_at_checked(MAC_BYTES)?;
         if self.mac(fingerprint, digest, code).verify_slice(mac).is_err() {
             tracing::warn!(%digest, "compiled code was changed by somebody else and is made anew");
-            return Ok(None);
+            return None;
         }
-        Ok(Some(code.to_vec()))
+        Some(code.to_vec())
     }
 
     fn mac(&self, fingerprint: &str, digest: Digest, code: &[u8]) -> Hmac<Sha256> {

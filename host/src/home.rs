@@ -20,6 +20,7 @@ use std::{
 };
 
 use jackfield_package::{Digest, PackageName};
+use rustix::fs::OFlags;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::failure::HostFault;
@@ -173,7 +174,15 @@ impl Home {
             for path in entries(&self.root.join(folder))? {
                 let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 if !named.iter().any(|digest| file.starts_with(digest.as_str())) {
-                    remove_if_there(&path)?;
+                    remove(&path)?;
+                }
+            }
+        }
+        // Records are written under the lock, so what stands aside now was left by a crash.
+        for namespace in entries(&self.root.join("installations"))? {
+            for path in entries(&namespace)? {
+                if path.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(ASIDE.as_bytes())) {
+                    remove(&path)?;
                 }
             }
         }
@@ -181,10 +190,13 @@ impl Home {
     }
 }
 
+/// What the names of files begin with that are not yet in their place.
+const ASIDE: &str = ".aside-";
+
 /// Writes aside, syncs, renames into place, syncs the folder: a crash leaves the old or the new.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), HostFault> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut aside = tempfile::NamedTempFile::new_in(folder).map_err(at(folder))?;
+    let mut aside = tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder).map_err(at(folder))?;
     aside.write_all(bytes).and_then(|()| aside.as_file().sync_all()).map_err(at(path))?;
     aside.persist(path).map_err(|error| at(path)(error.error))?;
     sync_folder_of(path)
@@ -207,15 +219,29 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, HostFault> {
     Ok(paths)
 }
 
-fn remove_if_there(path: &Path) -> Result<(), HostFault> {
-    match fs::remove_file(path) {
+/// Removes a file, or a folder that somebody has put where only files belong.
+fn remove(path: &Path) -> Result<(), HostFault> {
+    let removed = if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),
         _ => Ok(()),
     }
 }
 
+/// The bytes of one of the home's own files. Whatever else stands in its place, such as a named pipe that nobody writes to, is
+/// an error and never waited for.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, HostFault> {
-    let bytes = match fs::read(path) {
+    let bytes = match read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(at(path)(error)),

@@ -155,7 +155,7 @@ impl Host {
             home.read_record::<Installation>(&installation.name)?.is_none_or(|before| before.enabled);
         home.write_component(&locked, package.digest(), package.bytes(), &statements)?;
         home.write_record(&locked, &installation.name, &installation)?;
-        self.sweep(&locked)?;
+        self.sweep(&locked);
         drop(locked);
         self.forget(&installation.name);
         tracing::info!(name = %installation.name, version = %installation.version, digest = %installation.digest, "installed");
@@ -198,7 +198,7 @@ impl Host {
         if !self.0.home.remove_record(&locked, name)? {
             return Err(self.not_installed(name));
         }
-        self.sweep(&locked)?;
+        self.sweep(&locked);
         drop(locked);
         self.stop(name);
         self.forget(name);
@@ -391,7 +391,7 @@ impl Host {
 
     /// That the component in the home is still the one that was verified.
     fn intact(&self, digest: Digest, source: &std::path::Path) -> Result<(), HostFault> {
-        let bytes = std::fs::read(source).map_err(crate::home::at(source))?;
+        let bytes = crate::home::read(source).map_err(crate::home::at(source))?;
         if Digest::of(&bytes) != digest {
             return Err(HostFault::new(format!(
                 "`{}` was changed since it was installed: it no longer is {digest}",
@@ -420,9 +420,15 @@ impl Host {
         Ok(installation)
     }
 
-    fn sweep(&self, locked: &crate::home::Locked) -> Result<(), Error> {
-        let named: Vec<Digest> = self.installations()?.iter().map(|installation| installation.digest).collect();
-        Ok(self.0.home.sweep(locked, &named)?)
+    /// What stays behind is in nobody's way, and the change before it is made: so what fails here is told to the log alone.
+    fn sweep(&self, locked: &crate::home::Locked) {
+        let swept = self.installations().and_then(|installations| {
+            let named: Vec<Digest> = installations.iter().map(|installation| installation.digest).collect();
+            Ok(self.0.home.sweep(locked, &named)?)
+        });
+        if let Err(error) = swept {
+            tracing::warn!(%error, "what is no longer needed could not be removed");
+        }
     }
 
     fn stop(&self, name: &PackageName) {

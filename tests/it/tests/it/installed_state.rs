@@ -111,6 +111,39 @@ async fn compiled_code_that_was_changed_is_made_anew_and_never_loaded() {
     assert_eq!(answer(&other(&host).invoke(&program.name, Invocation::new("run", "1")).await), 1);
 }
 
+/// Whoever can put something into `compiled` can slow the next call down, and do nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_file_of_code_is_not_waited_for() {
+    let host = TestHost::new();
+    let program = host.program(programs::ECHO).install().await;
+    let [code] = &host.files_in("compiled")[..] else { panic!("one file of code") };
+    std::fs::remove_file(code).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(code).status().unwrap().success());
+    assert_eq!(answer(&other(&host).invoke(&program.name, Invocation::new("run", "1")).await), 1, "a pipe");
+    std::fs::remove_file(code).unwrap();
+    std::fs::create_dir(code).unwrap();
+    assert_eq!(answer(&other(&host).invoke(&program.name, Invocation::new("run", "1")).await), 1, "a folder");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_made_though_what_is_left_over_cannot_be_removed() {
+    let host = TestHost::new();
+    let program = host.program(programs::ECHO).install().await;
+    std::fs::create_dir_all(host.home().join("compiled/folder/within")).unwrap();
+    std::fs::write(host.home().join("installations/test/.aside-crashed"), "half").unwrap();
+    host.program(programs::CLOCK).named("test:clock").install().await;
+    assert!(
+        !host.home().join("compiled/folder").exists()
+            && !host.home().join("installations/test/.aside-crashed").exists()
+    );
+    // A record that nobody can read says nothing of what it needs, so nothing is swept, and others can still be changed.
+    std::fs::write(host.home().join("installations/test/clock.json"), "{").unwrap();
+    host.host().uninstall(&program.name).unwrap();
+    host.program(programs::ECHO).install().await;
+    host.host().uninstall(&"test:clock".parse().unwrap()).unwrap();
+    assert_eq!(host.files_in("components").len(), 2, "a component and its statements");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_was_changed_is_refused() {
     let host = TestHost::new();
