@@ -15,7 +15,10 @@ use jackfield_package::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::limits::{Limit, LimitGrants};
+use crate::{
+    egress::address::classify,
+    limits::{Limit, LimitGrants},
+};
 
 /// What an admin allows one installation. The default allows nothing beyond computing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,6 +48,7 @@ impl Grant {
         let egress = manifest
             .egress
             .iter()
+            .filter(|asked| !is_special(&asked.host))
             .map(|asked| EgressGrant {
                 host: asked.host.clone(),
                 ports: asked.ports.clone(),
@@ -67,6 +71,11 @@ impl Grant {
             OperationGrant::Only(names) => names.iter().any(|known| known.as_str() == name),
         }
     }
+}
+
+/// Whether a host is an address that no connector reaches unless its admin wrote it down.
+fn is_special(host: &HostPattern) -> bool {
+    matches!(host, HostPattern::Exact(host) if host.parse().is_ok_and(|address| classify(address).is_err()))
 }
 
 /// Which operations may be called.
@@ -223,6 +232,20 @@ mod tests {
             assert_eq!(grant.to_string(), canonical);
             assert_eq!(canonical.parse::<EgressGrant>().unwrap(), grant);
         }
+    }
+
+    #[test]
+    fn granting_all_grants_no_private_address() {
+        let egress = |host| serde_json::json!({ "host": host, "reason": "to reach it" });
+        let hosts = ["api.example.com", "127.0.0.1", "[::1]", "169.254.169.254", "1.1.1.1"];
+        let manifest: Manifest = serde_json::from_value(serde_json::json!({
+            "name": "a:b", "version": "1.0.0", "world": "jackfield:connector@0.1.0", "title": "B", "summary": "B.",
+            "license": "MIT", "operations": [],
+            "egress": hosts.map(egress),
+        }))
+        .unwrap();
+        let granted: Vec<_> = Grant::all_of(&manifest).egress.iter().map(|grant| grant.host.to_string()).collect();
+        assert_eq!(granted, ["api.example.com", "1.1.1.1"]);
     }
 
     #[test]
