@@ -268,8 +268,8 @@ fn store(
         max_crossings: limits.get(Limit::HostCalls).saturating_add(yields(limits.get(Limit::Fuel))),
         host_time: Duration::ZERO,
         host_entered: None,
-    };
         made_room: Instant::now(),
+    };
     let mut store = Store::new(prepared.instance.engine(), state);
     store.limiter(|state| &mut state.memory);
     store.call_hook_async(Crossing);
