@@ -204,7 +204,6 @@ pub(crate) async fn run(prepared: &Prepared, call: Call, stop: impl Future<Outpu
         let entered = enter(prepared, &mut store, entry, &mut instance_time);
         tokio::select! {
             biased;
-            () = stop => Err(Failure::Cancelled),
             result = tokio::time::timeout(deadline.saturating_sub(started.elapsed()), entered) => match result {
                 Ok(result) => Ok(result),
                 Err(_) => Err(Failure::Limit(LimitExceeded {
@@ -213,6 +212,8 @@ pub(crate) async fn run(prepared: &Prepared, call: Call, stop: impl Future<Outpu
                     used: millis(started.elapsed()),
                 })),
             },
+            // After it, since watching costs more than many a call: only a guest that waits, or makes room, is watched.
+            () = stop => Err(Failure::Cancelled),
         }
     };
     let fuel = limits.get(Limit::Fuel).saturating_sub(store.get_fuel().unwrap_or(0));

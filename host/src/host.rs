@@ -1,6 +1,7 @@
 //! The host: what an embedder holds.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -282,6 +283,10 @@ impl Host {
             () = either(&invocation.cancel, &live.stop) => return Err(Failure::Cancelled),
         };
 
+        // Asked here, since a call that runs is watched only once it waits.
+        if invocation.cancel.is_cancelled() || live.stop.is_cancelled() {
+            return Err(Failure::Cancelled);
+        }
         let entry = Entry::Operation {
             context: types::Context {
                 config: live.config.clone(),
@@ -523,10 +528,19 @@ fn outcome(ended: Ended) -> Outcome {
     Outcome { result, bill, denials, log, files: created, _staging: staging }
 }
 
+/// 128 random bits. They are drawn for many calls at a time, since asking the system for each is a good part of what a short
+/// call costs.
 fn random_key() -> Result<String, HostFault> {
-    let mut key = [0; 16];
-    getrandom::fill(&mut key).map_err(|error| HostFault::new(format!("no randomness: {error}")))?;
-    Ok(hex::encode(key))
+    const KEY_BYTES: usize = 16;
+    thread_local!(static DRAWN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+    DRAWN.with_borrow_mut(|drawn| {
+        if drawn.is_empty() {
+            let mut fresh = vec![0; 64 * KEY_BYTES];
+            getrandom::fill(&mut fresh).map_err(|error| HostFault::new(format!("no randomness: {error}")))?;
+            *drawn = fresh;
+        }
+        Ok(hex::encode(drawn.split_off(drawn.len() - KEY_BYTES)))
+    })
 }
 
 fn now_s() -> u64 {
