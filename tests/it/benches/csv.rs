@@ -13,7 +13,7 @@ use jackfield_csv::{
     convert::{Counts, from_json_lines, to_json_lines},
     options::{ReadOptions, WriteOptions},
 };
-use jackfield_host::{FileSource, Host, Invocation, limits::Limit};
+use jackfield_host::{Bill, FileSource, Host, Invocation, limits::Limit};
 use jackfield_package::{PackageName, manifest::Operation};
 use jackfield_test_kit::TestHost;
 use serde_json::{Value, json};
@@ -65,11 +65,10 @@ fn main() {
     }
 }
 
-/// What a conversion in the sandbox gives: its counts, and of the bill fuel and memory.
+/// What a conversion in the sandbox gives: its counts and its bill.
 struct Converted {
     counts: Value,
-    fuel: u64,
-    peak_memory_bytes: u64,
+    bill: Bill,
 }
 
 fn compare(
@@ -103,7 +102,12 @@ fn compare(
     println!("\n{what}: {inside:.0} k rows/s in the sandbox, {outside:.0} k native");
     println!("  sandbox / native  {:.2}", inside / outside);
     println!("  k rows/s          {}", common::at_least(250.0, inside));
-    println!("  units of fuel for a row: {}; most memory: {} KiB", once.fuel / rows, once.peak_memory_bytes >> 10);
+    let Bill { fuel, peak_memory_bytes, host_calls, .. } = once.bill;
+    println!(
+        "  units of fuel for a row: {}; most memory: {} KiB; host calls: {host_calls}",
+        fuel / rows,
+        peak_memory_bytes >> 10
+    );
 }
 
 /// The connector as it is shipped, in a host of its own.
@@ -142,7 +146,7 @@ impl<'a> Sandbox<'a> {
         let outcome = self.runtime.block_on(self.runtime.spawn(async move { host.invoke(&name, invocation).await }));
         let outcome = outcome.expect("no panic");
         let counts = serde_json::from_str(&outcome.result.expect("it converts")).expect("JSON");
-        Converted { counts, fuel: outcome.bill.fuel, peak_memory_bytes: outcome.bill.peak_memory_bytes }
+        Converted { counts, bill: outcome.bill }
     }
 }
 
