@@ -26,7 +26,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // What was received, and whose word we take for it.
     let package = Package::parse(fs::read(connector)?)?;
     let bundle = Bundle::parse(&fs::read(format!("{connector}.sigstore.json"))?)?;
-    let trust = Trust::new(vec![TrustedKey { key: PublicKey::from_pem(&fs::read_to_string(key)?)?, namespaces: Namespaces::All }]);
+    let trust = Trust::new(vec![TrustedKey {
+        key: PublicKey::from_pem(&fs::read_to_string(key)?)?,
+        namespaces: Namespaces::All,
+    }]);
     let verified = verify(&package, std::slice::from_ref(&bundle), &trust).verdict?;
 
     // Everything that it asks for, no more: to public addresses, over https, within the limits it wishes.
@@ -36,7 +39,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let host = Host::builder().home(&home).build()?;
     let installation = host.install(verified, &[bundle], grant).await?;
     let outcome = host.invoke(&installation.name, Invocation::new(operation, input)).await;
-    fs::remove_dir_all(&home).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    fs::remove_dir_all(&home)
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
 
     for denial in &outcome.denials {
         eprintln!("denied: {denial}");
