@@ -53,7 +53,16 @@ fn packages_are_read_without_a_runtime_a_network_or_a_clock() {
     }
     for file in rust_files("core/package/src") {
         let text = fs::read_to_string(&file).unwrap();
-        for absent in ["std::fs", "TcpStream", "UdpSocket", "ToSocketAddrs", "std::process", "SystemTime", "Instant::now", "getrandom"] {
+        for absent in [
+            "std::fs",
+            "TcpStream",
+            "UdpSocket",
+            "ToSocketAddrs",
+            "std::process",
+            "SystemTime",
+            "Instant::now",
+            "getrandom",
+        ] {
             assert!(!text.contains(absent), "{} must not use {absent}", file.display());
         }
     }
