@@ -7,7 +7,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 use wasmtime::{
-    CallHook, CallHookHandler, Engine, Store, StoreContextMut, Trap, WasmBacktrace,
+    CallHook, CallHookHandler, Engine, PoolConcurrencyLimitError, Store, StoreContextMut, Trap, WasmBacktrace,
     component::{Component, InstancePre, Linker, Resource, ResourceTable, ResourceTableError},
 };
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
@@ -399,6 +399,11 @@ fn broken(
     }
     if let Some(fault) = error.downcast_ref::<HostFault>() {
         return Failure::Host(fault.clone());
+    }
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        return HostFault::new("as many instances run as this host has room for")
+            .hint("try again in a moment, or lower `concurrent-calls` of the busiest installations")
+            .into();
     }
     if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
         return exceeded(Limit::Handles, limits.get(Limit::Handles) + 1);

@@ -168,8 +168,21 @@ impl Host {
     /// # Errors
     /// [`Error::Refused`] if the grant does not fit the manifest, [`Error::NotInstalled`], [`Error::Fault`].
     pub fn set_grant(&self, name: &PackageName, grant: Grant) -> Result<Installation, Error> {
+        self.change_grant(name, |_| Ok(grant))
+    }
+
+    /// Makes a grant of the one in force, with nobody changing it in between: of two changes at once none is lost.
+    ///
+    /// # Errors
+    /// Those of `change`, and of [`Host::set_grant`].
+    pub fn change_grant<E: From<Error>>(
+        &self,
+        name: &PackageName,
+        change: impl FnOnce(&Installation) -> Result<Grant, E>,
+    ) -> Result<Installation, E> {
         self.change(name, |installation| {
-            self.fits(&installation.manifest, &grant)?;
+            let grant = change(installation)?;
+            self.fits(&installation.manifest, &grant).map_err(Error::from)?;
             installation.grant = grant;
             Ok(())
         })
@@ -182,7 +195,7 @@ impl Host {
     pub fn set_enabled(&self, name: &PackageName, enabled: bool) -> Result<Installation, Error> {
         let installation = self.change(name, |installation| {
             installation.enabled = enabled;
-            Ok(())
+            Ok::<_, Error>(())
         })?;
         if !enabled {
             self.stop(name);
@@ -412,15 +425,15 @@ impl Host {
         self.0.compiled.prepare(&self.0.home, package.digest(), source.path()).await
     }
 
-    fn change(
+    fn change<E: From<Error>>(
         &self,
         name: &PackageName,
-        change: impl FnOnce(&mut Installation) -> Result<(), Error>,
-    ) -> Result<Installation, Error> {
-        let locked = self.0.home.lock()?;
+        change: impl FnOnce(&mut Installation) -> Result<(), E>,
+    ) -> Result<Installation, E> {
+        let locked = self.0.home.lock().map_err(Error::from)?;
         let mut installation = self.installation(name)?;
         change(&mut installation)?;
-        self.0.home.write_record(&locked, name, &installation)?;
+        self.0.home.write_record(&locked, name, &installation).map_err(Error::from)?;
         drop(locked);
         Ok(installation)
     }

@@ -16,7 +16,7 @@ pub const ASYNC_STACK_BYTES: usize = 1 << 20;
 pub const FUEL_YIELD_INTERVAL: u64 = 10_000_000;
 /// Engines, each with a pool of its own. Eight pools of 2 000 memories use three quarters of 47 bits of addresses.
 pub const SHARDS: usize = 8;
-/// Instances alive at once in the pool of a shard. Beyond it calls wait their turn, since the pool itself fails at once.
+/// Instances alive at once in the pool of a shard. Beyond it a call ends at once, as a fault of the host.
 pub const POOL_SLOTS: u32 = 1_000;
 /// Calls of one installation that may wait for their turn. Beyond it a call is refused at once.
 pub const QUEUED_CALLS: usize = 1_000;
@@ -70,8 +70,6 @@ pub const ASKED_PATH_CHARS: usize = 200;
 pub const RESPONSE_HEADERS: usize = 256;
 /// Hosts that a config field may name for one `{field}` of the manifest.
 pub const TEMPLATE_HOSTS: usize = 64;
-/// Bytes that a manifest's regular expression may grow to once compiled.
-pub const TEMPLATE_PATTERN_BYTES: usize = 1 << 20;
 /// Bytes of a secret in a file. The longest tokens in use, JWTs full of groups, stay below 16 KiB.
 pub const SECRET_BYTES: usize = 64 << 10;
 /// Fewest characters of a secret: a shorter one would be blotted out of ordinary text.

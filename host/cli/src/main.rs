@@ -61,7 +61,10 @@ fn start(global: flags::Global, command: Command) -> Done {
         .enable_all()
         .build()
         .map_err(|error| Failed::file("cannot start the runtime", &error))?;
-    runtime.block_on(run(command, &context))
+    let done = runtime.block_on(run(command, &context));
+    // A thread may still wait for a pipe that nobody writes to; the command is over nevertheless.
+    runtime.shutdown_background();
+    done
 }
 
 async fn run(command: Command, context: &Context) -> Done {

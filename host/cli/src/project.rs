@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_least_that_is_a_connector() {
-        let draft = parse(GOOD).ok().expect("a draft");
+        let draft = parse(GOOD).unwrap_or_else(|failed| panic!("{failed:?}"));
         assert_eq!(draft.name.to_string(), "acme:hello");
         assert!(draft.egress.is_empty());
     }

@@ -2,12 +2,12 @@
 
 use jackfield_package::{
     Manifest,
-    egress::{Egress, HostPattern},
+    egress::{Egress, HostPattern, template_pattern},
 };
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
-use crate::limits::{TEMPLATE_HOSTS, TEMPLATE_PATTERN_BYTES};
+use crate::limits::TEMPLATE_HOSTS;
 
 /// A manifest entry whose host is a template, with what the config makes of it.
 pub(crate) struct Template {
@@ -24,11 +24,11 @@ impl Template {
     pub(crate) fn fill(entry: &Egress, config: &Map<String, Value>) -> Option<Self> {
         let HostPattern::Template(field) = &entry.host else { return None };
         let mut template = Self { field: field.clone(), pattern: None, hosts: Vec::new(), misfits: Vec::new() };
-        match entry.pattern.as_deref().map(anchored) {
+        match entry.pattern.as_deref().map(template_pattern) {
             Some(Ok(pattern)) => template.pattern = Some(pattern),
-            Some(Err(_)) => {
-                template.misfits.push(format!("the manifest's pattern for `{{{field}}}` is no regular expression"))
-            }
+            Some(Err(_)) => template
+                .misfits
+                .push(format!("the manifest's pattern for `{{{field}}}` is no anchored regular expression")),
             None => template.misfits.push(format!("the manifest has no pattern for `{{{field}}}`")),
         }
         for value in values(config.get(field)) {
@@ -109,9 +109,4 @@ fn values(value: Option<&Value>) -> Vec<&str> {
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     }
-}
-
-/// The pattern comes from a stranger: it is anchored whatever it says, and bounded in what it may grow to.
-fn anchored(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(&format!(r"\A(?:{pattern})\z")).size_limit(TEMPLATE_PATTERN_BYTES).build()
 }

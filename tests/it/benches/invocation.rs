@@ -71,11 +71,8 @@ impl Bare {
         let guest = self.guest.load(&mut store, &instance).expect("its exports");
         let context =
             Context { config: "{}".to_owned(), connection: None, idempotency_key: "0".repeat(32), deadline_ms: 30_000 };
-        guest
-            .call_invoke(&mut store, &"run".to_owned(), &input.to_owned(), &context)
-            .await
-            .expect("no trap")
-            .expect("no error")
+        let (operation, input) = ("run".to_owned(), input.to_owned());
+        guest.call_invoke(&mut store, &operation, &input, &context).await.expect("no trap").expect("no error")
     }
 }
 

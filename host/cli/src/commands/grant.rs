@@ -19,19 +19,27 @@ pub(crate) async fn run(flags: flags::Grant, context: &Context) -> Done {
     if !flags.all && !flags.none && flags.deny.is_empty() && installed::is_empty(&flags.edits) {
         return show(&before, context);
     }
+    let mut changed = before;
+    let after = host.change_grant(&changed.name.clone(), |before| {
+        changed = before.clone();
+        edited(before, &flags)
+    })?;
+    tell(&changed, &after, context)
+}
+
+fn edited(before: &Installation, flags: &flags::Grant) -> Result<Grant, Failed> {
     let mut grant = if flags.all {
-        all_of(&before.manifest, Some(&before))
+        all_of(&before.manifest, Some(before))
     } else if flags.none {
         Grant::default()
     } else {
         before.grant.clone()
     };
     for denied in &flags.deny {
-        deny(&mut grant, denied, &before)?;
+        deny(&mut grant, denied, before)?;
     }
     installed::edit(&mut grant, &flags.edits)?;
-    let after = host.set_grant(&before.name, grant)?;
-    tell(&before, &after, context)
+    Ok(grant)
 }
 
 /// Takes every destination away that `text` names: a whole grant as it is shown, or a host.

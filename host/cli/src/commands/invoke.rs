@@ -73,10 +73,14 @@ fn invocation(flags: &flags::Invoke, ui: Ui) -> Result<Invocation, Failed> {
     Ok(invocation)
 }
 
-/// That a file can be opened, and is no folder.
+/// That a file can be opened, and is no folder. A named pipe is only looked at: opening it would wait for its writer.
 fn openable(path: &Path) -> io::Result<()> {
-    if std::fs::File::open(path)?.metadata()?.is_dir() {
+    let found = std::fs::metadata(path)?;
+    if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if found.is_file() {
+        std::fs::File::open(path)?;
     }
     Ok(())
 }
