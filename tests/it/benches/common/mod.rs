@@ -68,6 +68,17 @@ pub(crate) fn on_worker<'a, F: Future<Output = ()> + Send>(
     })
 }
 
+/// Times a plain function.
+pub(crate) fn timed<'a>(mut work: impl FnMut() + 'a) -> Contestant<'a> {
+    Box::new(move |times| {
+        let started = Instant::now();
+        for _ in 0..times {
+            work();
+        }
+        started.elapsed()
+    })
+}
+
 /// Lets the contestants take turns, a batch of some milliseconds each, so that whatever else the machine does falls on all of
 /// them; and gives the median of each one's batches, in microseconds for one piece of work.
 pub(crate) fn compare<const N: usize>(rounds: usize, mut contestants: [Contestant<'_>; N]) -> [f64; N] {
@@ -89,6 +100,15 @@ pub(crate) fn compare<const N: usize>(rounds: usize, mut contestants: [Contestan
 pub(crate) fn median(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);
     samples[samples.len() / 2]
+}
+
+/// Seconds of CPU that this process has used so far, on all its threads.
+pub(crate) fn cpu_seconds() -> f64 {
+    // proc_pid_stat(5): after the name in parentheses, the 12th and 13th fields are the ticks in user and kernel mode; a
+    // tick is a hundredth of a second on every Linux there is.
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("a number") / 100.0).sum()
 }
 
 /// `measured` beside its goal. Nothing fails by it: time is a property of the machine and the day too.
