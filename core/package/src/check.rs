@@ -8,12 +8,14 @@ mod egress;
 mod json;
 mod texts;
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::{Manifest, Package};
 
 /// How grave a rule is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// A package that breaks it is not published.
@@ -23,7 +25,7 @@ pub enum Level {
 }
 
 /// What came out. Unknown is never a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It holds.
@@ -35,12 +37,13 @@ pub enum State {
 }
 
 /// What one rule says of one package.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// The rule's stable id, such as `egress-hosts`.
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     /// What it asks for, in a few words.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// How grave it is.
     pub level: Level,
     /// What came out.
@@ -48,7 +51,7 @@ pub struct Outcome {
     /// What is wrong, one place a line; empty where it holds.
     pub message: String,
     /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
@@ -94,6 +97,7 @@ const FAULTS_SHOWN: usize = 20;
 
 fn outcome(rule: &Rule, faults: Vec<String>) -> Outcome {
     let Rule { id, title, level, hint, .. } = *rule;
+    let (id, title) = (Cow::Borrowed(id), Cow::Borrowed(title));
     if faults.is_empty() {
         return Outcome { id, title, level, state: State::Pass, message: String::new(), hint: None };
     }

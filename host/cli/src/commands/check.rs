@@ -66,7 +66,7 @@ fn write(page: &mut Page, outcome: &Outcome) {
         (_, Level::Error) => Mark::Bad,
         (_, Level::Warning) => Mark::Warning,
     };
-    page.mark(2, mark, outcome.id, outcome.title);
+    page.mark(2, mark, &outcome.id, &outcome.title);
     for line in outcome.message.lines() {
         page.paragraph(8, line);
     }

@@ -29,7 +29,7 @@ pub(crate) async fn run(flags: flags::Sign, context: &Context) -> Done {
         .filter(|outcome| outcome.level == Level::Error && outcome.state != State::Pass)
         .collect();
     if !broken.is_empty() {
-        let ids: Vec<_> = broken.iter().map(|outcome| outcome.id).collect();
+        let ids: Vec<_> = broken.iter().map(|outcome| &*outcome.id).collect();
         return Err(Refusal::new(
             "check-failed",
             format!("`{}` fails {}: {}", flags.component.display(), count(broken.len(), "check"), ids.join(", ")),

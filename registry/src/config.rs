@@ -1,0 +1,61 @@
+//! What an operator can set: one file (TOML), each key also as a flag or an environment variable of `jackfield serve`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The registry's configuration. Every key has a default; unknown keys are refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where keys, the database and the blobs stand unless said otherwise.
+    pub data: PathBuf,
+    /// The name others know this registry by: the log's origin and the audience of statements. A bare host name, or
+    /// `host:port`. It can't change once the log has an entry.
+    pub origin: String,
+    /// The URL that clients reach it by, for links and token realms. None: from the request's Host header.
+    pub public_url: Option<String>,
+    /// `sqlite://…` or `postgres://…`. None: `<data>/registry.sqlite`.
+    pub database: Option<String>,
+    /// `s3://bucket/prefix`, or a folder. None: `<data>/blobs`.
+    pub blobs: Option<String>,
+    /// Who may make an account: `true` lets anybody, `false` only an operator.
+    pub open_registration: bool,
+    /// Bytes a new namespace may store.
+    pub namespace_quota_bytes: i64,
+    /// Witnesses that are asked to cosign each checkpoint: their URLs.
+    pub witnesses: Vec<String>,
+    /// OpenID Connect issuers whose identities may be trusted publishers.
+    pub oidc_issuers: Vec<String>,
+    /// How long the validator may work on one component.
+    pub validator_timeout_s: u64,
+    /// Seconds between checkpoints while entries wait. More entries share one checkpoint when it is longer.
+    pub sequence_interval_ms: u64,
+    /// How long a package's signed index is good for.
+    pub index_lifetime_s: i64,
+    /// Successful calls that a usage receipt must show before its workspace may review.
+    pub review_calls: i64,
+    /// Days over which they must lie.
+    pub review_days: i64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("jackfield-registry"),
+            origin: "localhost".to_owned(),
+            public_url: None,
+            database: None,
+            blobs: None,
+            open_registration: false,
+            namespace_quota_bytes: 10 << 30,
+            witnesses: Vec::new(),
+            oidc_issuers: Vec::new(),
+            validator_timeout_s: 120,
+            sequence_interval_ms: 200,
+            index_lifetime_s: 7 * 86_400,
+            review_calls: 10,
+            review_days: 1,
+        }
+    }
+}

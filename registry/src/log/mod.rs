@@ -1,0 +1,4 @@
+//! The transparency log.
+
+pub mod routes;
+pub mod worker;

@@ -1,0 +1,9 @@
+//! Routes of oci.
+
+use axum::Router;
+
+use crate::Shared;
+
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+}

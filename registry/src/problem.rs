@@ -1,0 +1,152 @@
+//! Saying no over HTTP: problem details (RFC 9457) with a code that stays.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jackfield_db::DbError;
+use jackfield_package::Refusal;
+use serde::{Deserialize, Serialize};
+
+/// What was not done, why, and what to do about it.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// Stable kebab-case word with a line in docs/errors/registry.md.
+    pub code: &'static str,
+    /// What failed, on what, and what was expected.
+    pub message: String,
+    /// The next thing to do, where there is one.
+    pub hint: Option<String>,
+    /// Such as `WWW-Authenticate` or `Retry-After`.
+    pub headers: HeaderMap,
+}
+
+/// The body of a [`Problem`], `application/problem+json`.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProblemBody {
+    /// Where the code is explained.
+    pub r#type: String,
+    /// The status's words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The message.
+    pub detail: String,
+    /// The code.
+    pub code: String,
+    /// The hint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem without a hint.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), hint: None, headers: HeaderMap::new() }
+    }
+
+    /// 400: the request can't be understood, or breaks a rule.
+    pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// 404. Also the answer for what the caller may not see: no oracle.
+    pub fn not_found(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, message)
+    }
+
+    /// 409.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// 403: known, and not allowed.
+    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, message)
+    }
+
+    /// 500. The cause goes to the operator's log, never to the caller.
+    pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error = cause, "internal fault");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the registry failed to do this; its operator has the cause in the log",
+        )
+    }
+
+    /// 503: the same may go through later.
+    pub fn unavailable(code: &'static str, message: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
+        problem.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        problem
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with a header.
+    #[must_use]
+    pub fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The body.
+    pub fn body(&self) -> ProblemBody {
+        ProblemBody {
+            r#type: format!("https://jackfield.dev/errors/{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("error").to_owned(),
+            status: self.status.as_u16(),
+            detail: self.message.clone(),
+            code: self.code.to_owned(),
+            hint: self.hint.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} [{}]", self.message, self.code)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: refusal.code,
+            message: refusal.message,
+            hint: refusal.hint,
+            headers: HeaderMap::new(),
+        }
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        match &error {
+            DbError::Unavailable(_) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the database is not available");
+                Self::unavailable("database-unavailable", "the registry's database does not answer in time")
+            }
+            _ => Self::internal(&error),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self.body()).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        response.headers_mut().extend(self.headers);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}

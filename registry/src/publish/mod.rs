@@ -1,0 +1,4 @@
+//! Publishing as a visible state machine.
+
+pub mod routes;
+pub mod worker;

@@ -1,0 +1,3 @@
+//! Searching and reading what is released.
+
+pub mod routes;

@@ -1,0 +1,97 @@
+//! One registry: its rows, bytes, keys and clock.
+
+use std::sync::Arc;
+
+use jackfield_db::{Db, PoolLimits};
+
+use crate::{
+    Config, Problem,
+    account::dns::TxtResolver,
+    blob::Blobs,
+    clock::{Clock, Micros, SystemClock},
+    keys::Keys,
+    migrations::MIGRATIONS,
+    validator::Validator,
+};
+
+/// What handlers are handed.
+pub type Shared = Arc<Registry>;
+
+/// A registry, open.
+#[derive(Debug)]
+pub struct Registry {
+    /// As configured.
+    pub config: Config,
+    /// Rows.
+    pub db: Db,
+    /// Bytes.
+    pub blobs: Blobs,
+    /// What it signs with.
+    pub keys: Keys,
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What reads and runs components; without one nothing is ever released.
+    pub validator: Option<Arc<dyn Validator>>,
+    /// What looks up the TXT records that prove control of a name.
+    pub resolver: Arc<dyn TxtResolver>,
+}
+
+/// What the door hands in.
+#[derive(Debug)]
+pub struct Parts {
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What reads and runs components.
+    pub validator: Option<Arc<dyn Validator>>,
+    /// What looks up TXT records.
+    pub resolver: Arc<dyn TxtResolver>,
+    /// How many connections to the database, and how long to wait for one.
+    pub pool: PoolLimits,
+}
+
+impl Parts {
+    /// The machine's clock and resolver, no validator.
+    pub fn system() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            validator: None,
+            resolver: Arc::new(crate::account::dns::SystemResolver),
+            pool: PoolLimits::default(),
+        }
+    }
+}
+
+impl Registry {
+    /// Opens or makes one: tables, blob store, keys.
+    ///
+    /// # Errors
+    /// What stands in the way, for an operator.
+    pub async fn open(config: Config, parts: Parts) -> Result<Shared, Problem> {
+        std::fs::create_dir_all(&config.data).map_err(|error| Problem::internal(&error))?;
+        let url = config
+            .database
+            .clone()
+            .unwrap_or_else(|| format!("sqlite://{}", config.data.join("registry.sqlite").display()));
+        let db = Db::open(&url, parts.pool).await?;
+        db.migrate(MIGRATIONS).await?;
+        let blobs = Blobs::open(&config)?;
+        let keys = Keys::open(&config)?;
+        let Parts { clock, validator, resolver, .. } = parts;
+        Ok(Arc::new(Self { config, db, blobs, keys, clock, validator, resolver }))
+    }
+
+    /// Now.
+    pub fn now(&self) -> Micros {
+        self.clock.now()
+    }
+
+    /// What goes on between requests: checking, sequencing, releasing, keeping the index fresh. Ends when `stop` does;
+    /// killed at any point, the next start goes on where it was.
+    pub async fn work(self: Arc<Self>, stop: tokio_util::sync::CancellationToken) {
+        tokio::join!(
+            crate::publish::worker::run(self.clone(), stop.clone()),
+            crate::log::worker::run(self.clone(), stop.clone()),
+            crate::index::worker(self.clone(), stop.clone()),
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! What users say of a package they have used.
+
+pub mod routes;

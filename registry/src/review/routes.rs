@@ -1,0 +1,9 @@
+//! Routes of review.
+
+use axum::Router;
+
+use crate::Shared;
+
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+}

@@ -1,0 +1,3 @@
+//! Taking a release back: deprecate, yank, quarantine, revoke, lift; advisories.
+
+pub mod routes;
