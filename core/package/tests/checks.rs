@@ -10,7 +10,7 @@ use jackfield_package::{
 use serde_json::{Value, json};
 
 fn failing(report: &Report) -> Vec<&'static str> {
-    report.outcomes.iter().filter(|outcome| outcome.state != State::Pass).map(|outcome| outcome.id).collect()
+    report.outcomes.iter().filter(|outcome| outcome.state != State::Pass).map(|outcome| &*outcome.id).collect()
 }
 
 #[test]
@@ -18,7 +18,7 @@ fn a_good_package_passes_every_rule() {
     let report = check(&Builder::default().package());
     assert_eq!(failing(&report), [""; 0], "{:#?}", report.outcomes);
     assert!(report.passed());
-    let mut ids: Vec<&str> = report.outcomes.iter().map(|outcome| outcome.id).collect();
+    let mut ids: Vec<&str> = report.outcomes.iter().map(|outcome| &*outcome.id).collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), report.outcomes.len(), "ids are unique");
