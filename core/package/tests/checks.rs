@@ -9,7 +9,7 @@ use jackfield_package::{
 };
 use serde_json::{Value, json};
 
-fn failing(report: &Report) -> Vec<&'static str> {
+fn failing(report: &Report) -> Vec<&str> {
     report.outcomes.iter().filter(|outcome| outcome.state != State::Pass).map(|outcome| &*outcome.id).collect()
 }
 

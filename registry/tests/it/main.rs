@@ -1,0 +1,8 @@
+//! The registry through its routes, on both databases. One file a story.
+
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+#[allow(dead_code)]
+mod kit;
+
+mod opens;
