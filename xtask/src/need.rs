@@ -33,6 +33,16 @@ pub(crate) fn python() -> Result<Option<std::path::PathBuf>, Failure> {
     Ok(Some(python))
 }
 
+/// Whether there is a PostgreSQL to test on: the tests start a private server of it by themselves.
+pub(crate) fn postgres() -> bool {
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<_> = std::env::split_paths(&on_path).collect();
+    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
+        folders.extend(versions.flatten().map(|version| version.path().join("bin")));
+    }
+    folders.iter().any(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+}
+
 /// Says loudly what is left out, and how to have it.
 pub(crate) fn missing(what: &str, so: &str, how: &str) {
     eprintln!("\nMISSING: {what}\n  so: {so}\n  to have it: {how}\n");

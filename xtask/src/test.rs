@@ -21,6 +21,15 @@ pub(crate) fn test() -> Result<(), Failure> {
         need::missing("openssl", "keys and signatures are not checked by it", "install openssl 3, then run this again");
     }
 
+    let postgres = need::postgres();
+    if !postgres {
+        need::missing(
+            "PostgreSQL",
+            "the registry is tested on SQLite only",
+            "apt-get install postgresql, then run this again",
+        );
+    }
+
     // The tests that run other people's verifiers fail without them, unless told that they are missing.
     let told = |command: &mut std::process::Command| {
         match &python {
@@ -29,6 +38,9 @@ pub(crate) fn test() -> Result<(), Failure> {
         };
         if !openssl {
             command.env("JACKFIELD_TEST_WITHOUT_OPENSSL", "1");
+        }
+        if !postgres {
+            command.env("JACKFIELD_TEST_WITHOUT_POSTGRES", "1");
         }
     };
     let mut tests = if works(cargo(&["nextest", "--version"]).current_dir(root())) {

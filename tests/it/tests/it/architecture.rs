@@ -75,6 +75,18 @@ fn arrows_point_one_way() {
     for absent in ["jackfield", "jackfield-sdk", "jackfield-test-kit", "clap"] {
         assert!(!host.contains(absent), "host must not depend on {absent}");
     }
+    for absent in ["jackfield-registry", "jackfield-db", "sqlx", "axum"] {
+        assert!(!host.contains(absent), "host must not depend on {absent}");
+    }
+    let registry = dependencies_of("jackfield-registry");
+    assert!(registry.contains("sqlx"), "the listing works");
+    for absent in ["wasmtime", "cranelift-codegen", "jackfield-host", "jackfield", "clap"] {
+        assert!(!registry.contains(absent), "registry must not depend on {absent}: what needs a sandbox is handed in");
+    }
+    let db = dependencies_of("jackfield-db");
+    for absent in ["jackfield-package", "jackfield-registry", "axum"] {
+        assert!(!db.contains(absent), "core/db must not depend on {absent}");
+    }
     let command = dependencies_of("jackfield");
     for absent in ["jackfield-sdk", "jackfield-test-kit"] {
         assert!(!command.contains(absent), "host/cli must not depend on {absent}");
@@ -100,7 +112,7 @@ fn the_default_sender_of_wasmtime_is_not_compiled_in() {
 #[test]
 fn unsafe_code_stands_in_one_file() {
     let mut where_it_stands = Vec::new();
-    for folder in ["core", "host", "sdk", "connectors", "examples", "tests", "xtask"] {
+    for folder in ["core", "host", "registry", "sdk", "connectors", "examples", "tests", "xtask"] {
         for file in rust_files(folder) {
             let text = fs::read_to_string(&file).unwrap();
             // In two pieces, or this file would be found.
@@ -148,21 +160,49 @@ fn guests_and_hosts_share_no_workspace() {
     }
 }
 
+#[test]
+fn sql_stands_in_stores() {
+    for file in rust_files("registry/src") {
+        let text = fs::read_to_string(&file).unwrap();
+        let is_store = file.components().any(|part| part.as_os_str().to_string_lossy().starts_with("store"));
+        assert!(is_store || !text.contains("sqlx::"), "{} runs SQL, and is no store", file.display());
+    }
+}
+
+#[test]
+fn the_registry_is_told_the_time() {
+    for file in rust_files("registry/src") {
+        let text = fs::read_to_string(&file).unwrap();
+        let is_clock = file.ends_with("registry/src/clock.rs");
+        assert!(is_clock || !text.contains("SystemTime::now"), "{} looks at the machine's clock", file.display());
+    }
+}
+
 /// All pages on errors.
 fn documented_codes() -> String {
-    let pages = ["README.md", "host.md", "command.md"]
+    let pages = ["README.md", "host.md", "command.md", "registry.md"]
         .map(|page| fs::read_to_string(root().join("docs/errors").join(page)).unwrap());
     pages.concat()
 }
 
 #[test]
-fn every_code_of_host_and_command_has_a_line_in_the_docs() {
+fn every_code_of_host_registry_and_command_has_a_line_in_the_docs() {
     let documented = documented_codes();
-    for folder in ["host/src", "host/cli/src"] {
+    for folder in ["host/src", "host/cli/src", "registry/src"] {
         for file in rust_files(folder) {
             let text = fs::read_to_string(&file).unwrap();
             let text = text.split("#[cfg(test)]").next().unwrap();
-            for maker in ["Refusal::new(", "Failed::usage(", "refuse("] {
+            let makers = [
+                "Refusal::new(",
+                "Failed::usage(",
+                "refuse(",
+                "Problem::bad_request(",
+                "Problem::not_found(",
+                "Problem::conflict(",
+                "Problem::forbidden(",
+                "Problem::unavailable(",
+            ];
+            for maker in makers {
                 for after in text.split(maker).skip(1) {
                     let code = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
                     let Some(code) = code.filter(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
