@@ -5,4 +5,5 @@
 #[allow(dead_code)]
 mod kit;
 
+mod account_tokens;
 mod opens;
