@@ -6,7 +6,7 @@ use jackfield_db::{Db, PoolLimits};
 
 use crate::{
     Config, Problem,
-    account::{self, dns::TxtResolver},
+    account::dns::TxtResolver,
     blob::Blobs,
     clock::{Clock, Micros, SystemClock},
     keys::Keys,
@@ -34,8 +34,6 @@ pub struct Registry {
     pub validator: Option<Arc<dyn Validator>>,
     /// What looks up the TXT records that prove control of a name.
     pub resolver: Arc<dyn TxtResolver>,
-    /// What stands between requests at the door.
-    pub door: account::Door,
 }
 
 /// What the door hands in.
@@ -79,10 +77,7 @@ impl Registry {
         let blobs = Blobs::open(&config)?;
         let keys = Keys::open(&config)?;
         let Parts { clock, validator, resolver, .. } = parts;
-        let door = account::Door::new();
-        let registry = Arc::new(Self { config, db, blobs, keys, clock, validator, resolver, door });
-        account::users::first_start(&registry).await?;
-        Ok(registry)
+        Ok(Arc::new(Self { config, db, blobs, keys, clock, validator, resolver }))
     }
 
     /// Now.

@@ -1,3 +1,4 @@
 //! What users say of a package they have used.
 
 pub mod routes;
+pub mod store;

@@ -5,5 +5,6 @@
 #[allow(dead_code)]
 mod kit;
 
-mod account_tokens;
 mod opens;
+mod read_rows;
+mod read_search;
