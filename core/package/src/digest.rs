@@ -16,6 +16,16 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The name of bytes that hash to these.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The 64 hex digits, without `sha256:`. What in-toto puts into a subject's `digest.sha256`.
     pub fn hex(&self) -> String {
         hex::encode(self.0)

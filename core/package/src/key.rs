@@ -220,6 +220,13 @@ impl PublicKey {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId([u8; 32]);
 
+impl KeyId {
+    /// The same as a digest: it is the SHA-256 of the canonical key object, and so may be a statement's subject.
+    pub fn as_digest(&self) -> crate::Digest {
+        crate::Digest::from_bytes(self.0)
+    }
+}
+
 impl FromStr for KeyId {
     type Err = Refusal;
 

@@ -114,6 +114,21 @@ pub const STATEMENT_BYTES: usize = 64 << 10;
 /// Subjects of one statement.
 pub const SUBJECTS: usize = 16;
 
+/// Keys of one namespace's keyset: a company's signers, and few enough to check each change by hand.
+pub const KEYSET_KEYS: usize = 16;
+
+/// Rules that one checks statement names. There are fewer than 60.
+pub const CHECKS: usize = 512;
+
+/// Releases in a package's signed index: one a day for 13 years.
+pub const INDEX_RELEASES: usize = 5_000;
+
+/// Bytes of an index inside its envelope: [`INDEX_RELEASES`] of about 350 bytes each.
+pub const INDEX_BYTES: usize = 2 << 20;
+
+/// Bytes of an index's bundle: base64 of [`INDEX_BYTES`] and what is around it.
+pub const INDEX_BUNDLE_BYTES: usize = 3 << 20;
+
 /// Bundles that one verification looks at: each costs a signature check.
 pub const BUNDLES: usize = 64;
 

@@ -8,7 +8,7 @@ use super::dsse::Envelope;
 use crate::{
     Refusal,
     key::{KeyId, SigningKey},
-    limits::{BUNDLE_BYTES, STATEMENT_BYTES},
+    limits::{BUNDLE_BYTES, INDEX_BUNDLE_BYTES, INDEX_BYTES, STATEMENT_BYTES},
     strict_json::{self, Floats},
 };
 
@@ -40,10 +40,22 @@ impl Bundle {
     /// `bundle-too-large`, the codes of [`strict_json::parse_with`], `bundle-invalid`, `bundle-media-type`,
     /// `signature-missing`, `signature-too-many`, `signature-invalid` (not 64 bytes).
     pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
-        if bytes.len() > BUNDLE_BYTES {
+        Self::parse_within(bytes, BUNDLE_BYTES, STATEMENT_BYTES)
+    }
+
+    /// Reads a bundle around an [`super::IndexStatement`], which may be larger than others.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`].
+    pub fn parse_index(bytes: &[u8]) -> Result<Self, Refusal> {
+        Self::parse_within(bytes, INDEX_BUNDLE_BYTES, INDEX_BYTES)
+    }
+
+    fn parse_within(bytes: &[u8], bundle_bytes: usize, statement_bytes: usize) -> Result<Self, Refusal> {
+        if bytes.len() > bundle_bytes {
             return Err(Refusal::new(
                 "bundle-too-large",
-                format!("the bundle has {} bytes: at most {BUNDLE_BYTES}", bytes.len()),
+                format!("the bundle has {} bytes: at most {bundle_bytes}", bytes.len()),
             ));
         }
         let form: Form = strict_json::from_slice(bytes, Floats::Refused, "bundle-invalid")?;
@@ -77,10 +89,10 @@ impl Bundle {
             })
         };
         let payload = decode("payload", &payload)?;
-        if payload.len() > STATEMENT_BYTES {
+        if payload.len() > statement_bytes {
             return Err(Refusal::new(
                 "bundle-too-large",
-                format!("the statement has {} bytes: at most {STATEMENT_BYTES}", payload.len()),
+                format!("the statement has {} bytes: at most {statement_bytes}", payload.len()),
             ));
         }
         let signature: [u8; 64] = decode("signature", &signature.sig)?.try_into().map_err(|bytes: Vec<u8>| {
