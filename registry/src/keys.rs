@@ -7,17 +7,34 @@ use zeroize::Zeroizing;
 
 use crate::{Config, Problem};
 
-/// Both keys. Each is used for one purpose.
+/// The keys. Each is used for one purpose.
 #[derive(Debug)]
 pub struct Keys {
     /// Signs checkpoints, as a C2SP signed note.
     pub log: SigningKey,
     /// Signs statements.
     pub statements: SigningKey,
+    /// Makes the short-lived tokens of OCI clients (HMAC-SHA256).
+    pub oci_tokens: MacKey,
+}
+
+/// 32 secret bytes.
+pub struct MacKey(Zeroizing<Vec<u8>>);
+
+impl MacKey {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MacKey")
+    }
 }
 
 impl Keys {
-    /// Reads `<data>/keys/{log,statements}.pem`, or makes them: encrypted PKCS#8 of mode 0600, with the passphrase in
+    /// Reads `<data>/keys/{log,statements}.pem` and `<data>/keys/oci-tokens`, or makes them: encrypted PKCS#8 of mode 0600, with the passphrase in
     /// `<data>/keys/passphrase` beside them, since a server starts without a person.
     pub(crate) fn open(config: &Config) -> Result<Self, Problem> {
         let folder = config.data.join("keys");
@@ -30,7 +47,9 @@ impl Keys {
             })?;
             Ok(SigningKey::from_pem(&pem, passphrase.trim().as_bytes())?)
         };
-        Ok(Self { log: open("log")?, statements: open("statements")? })
+        let mac = secret_file(&folder.join("oci-tokens"), || Ok(Zeroizing::new(hex::encode(random::<32>()?))))?;
+        let mac = hex::decode(mac.trim()).map_err(|error| Problem::internal(&error))?;
+        Ok(Self { log: open("log")?, statements: open("statements")?, oci_tokens: MacKey(Zeroizing::new(mac)) })
     }
 }
 

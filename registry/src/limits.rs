@@ -42,3 +42,53 @@ pub const RATING_PRIOR_REVIEWS: i64 = 10;
 
 /// Thousandths of a star of these: what people give on average when they bother.
 pub const RATING_PRIOR_MILLI: i64 = 3_500;
+
+/// Bytes of a blob that are read or sent at a time: large enough that a system call costs little, small enough that a
+/// thousand slow readers cost 256 MiB.
+pub const BLOB_CHUNK_BYTES: usize = 256 << 10;
+
+/// Bytes of one OCI blob. A component has at most 64 MiB; generic namespaces may hold images.
+pub const BLOB_BYTES: u64 = 10 << 30;
+
+/// Bytes of an OCI manifest: what distribution-spec 1.1 asks a registry to take at least, and what clients stop at.
+pub const MANIFEST_BYTES: usize = 4 << 20;
+
+/// Uploads that one actor may have open: each is a file.
+pub const UPLOADS_OPEN: i64 = 256;
+
+/// Seconds after which an upload that nobody went on with is forgotten.
+pub const UPLOAD_IDLE_S: i64 = 24 * 3600;
+
+/// Seconds after which the bytes of a blob that no repository shows are removed. Longer than any upload takes between its
+/// first and its last step.
+pub const BLOB_UNUSED_S: i64 = 24 * 3600;
+
+/// Blobs or uploads that one round of sweeping looks at, so that it never holds the database for long.
+pub const SWEEP_ROWS: i64 = 500;
+
+/// Tags in one answer of `tags/list`; more are behind its `Link`.
+pub const TAGS_PAGE: i64 = 1000;
+
+/// Referrers in one answer; more are behind its `Link`.
+pub const REFERRERS_PAGE: i64 = 200;
+
+/// Bytes of annotations in one answer of the referrers API; what is beyond is behind its `Link`. One manifest is always shown.
+pub const REFERRERS_BYTES: usize = 4 << 20;
+
+/// Tags that one manifest may be pushed under at once (`?tag=`).
+pub const TAGS_PER_PUSH: usize = 32;
+
+/// Bytes of a repository's name, as distribution-spec and hosts' file systems want it.
+pub const REPOSITORY_BYTES: usize = 255;
+
+/// Bytes of the OCI config of a connector: a few hundred are honest.
+pub const CONNECTOR_CONFIG_BYTES: i64 = 1 << 20;
+
+/// Bytes of a body that are read and dropped after a refusal, so that a client that is still sending reads the answer.
+pub const DRAIN_BYTES: usize = 8 << 20;
+
+/// Seconds that a token of `/v2/token` lives: a push of one large blob that asks again in between.
+pub const OCI_TOKEN_S: i64 = 300;
+
+/// Scopes that one token may name: clients ask for one or two.
+pub const OCI_TOKEN_SCOPES: usize = 16;

@@ -92,6 +92,7 @@ impl Registry {
             crate::publish::worker::run(self.clone(), stop.clone()),
             crate::log::worker::run(self.clone(), stop.clone()),
             crate::index::worker(self.clone(), stop.clone()),
+            crate::oci::worker::run(self.clone(), stop.clone()),
         );
     }
 }

@@ -19,6 +19,7 @@ pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod name;
+pub mod oci;
 pub mod package;
 pub mod refusal;
 pub mod schema;

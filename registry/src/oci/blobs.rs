@@ -1,0 +1,149 @@
+//! Reading and deleting blobs.
+
+use std::ops::Range;
+
+use axum::{body::Body, response::Response};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use super::{
+    access::Need,
+    answer::{self, CONTENT_DIGEST},
+    digest::ContentDigest,
+    namespace::Namespace,
+    routes::Call,
+    store,
+};
+use crate::Problem;
+
+/// `GET` and `HEAD /v2/<name>/blobs/<digest>`: one indexed lookup, then the file.
+pub(crate) async fn read(call: &Call, digest: &ContentDigest) -> Result<Response, Problem> {
+    let mut conn = call.registry.db.read().await?;
+    let found = store::blob(&mut conn, call.repository.as_str(), digest.as_str()).await?;
+    let Some(row) = found else { return Err(unknown(digest)) };
+    if !row.visible && !call.caller.sees_staged(&call.registry, &mut conn, &call.repository).await? {
+        return Err(unknown(digest));
+    }
+    drop(conn);
+    let size = u64::try_from(row.size).unwrap_or_default();
+    let mut response = answer::empty(StatusCode::OK);
+    answer::set(&mut response, CONTENT_DIGEST, digest.as_str());
+    answer::set(&mut response, header::ETAG, format!("\"{digest}\""));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let cache = if row.visible { "public, max-age=31536000, immutable" } else { "private, no-store" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+
+    let wanted = match asked_range(&call.headers, size) {
+        None => 0..size,
+        Some(Some(range)) => {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            let value = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+            answer::set(&mut response, header::CONTENT_RANGE, value);
+            range
+        }
+        Some(None) => {
+            let problem = Problem::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "range-invalid",
+                format!("the blob has {size} bytes, and the range asked for is not among them"),
+            );
+            let all = HeaderValue::from_str(&format!("bytes */{size}")).map_err(|error| Problem::internal(&error))?;
+            return Err(problem.header(header::CONTENT_RANGE, all));
+        }
+    };
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(wanted.end - wanted.start));
+    if call.method == Method::HEAD {
+        return Ok(response);
+    }
+    *response.body_mut() = match row.bytes {
+        Some(bytes) => Body::from(slice(bytes, &wanted)),
+        None => match call.registry.blobs.stream(&digest.object(), wanted).await? {
+            Some(stream) => Body::from_stream(stream),
+            None => {
+                tracing::error!(%digest, "a blob's bytes are gone from the blob store");
+                return Err(Problem::unavailable("storage-unavailable", "the registry's blob store lacks these bytes"));
+            }
+        },
+    };
+    Ok(response)
+}
+
+/// `DELETE /v2/<name>/blobs/<digest>`: this repository shows it no more. The bytes go when no repository does.
+pub(crate) async fn delete(call: &Call, digest: &ContentDigest) -> Result<Response, Problem> {
+    let mut tx = call.registry.db.begin().await?;
+    call.caller.authorise(&call.registry, &mut tx, &call.repository, Need::Delete).await?;
+    let namespace = Namespace::of(&mut tx, &call.repository).await?;
+    namespace.deletes(&call.repository)?;
+    let found = store::blob(&mut tx, call.repository.as_str(), digest.as_str()).await?;
+    let Some(row) = found else { return Err(unknown(digest)) };
+    store::unlink_blob(&mut tx, call.repository.as_str(), digest.as_str()).await?;
+    store::refund(&mut tx, call.repository.namespace(), row.size).await?;
+    tx.commit().await?;
+    Ok(answer::empty(StatusCode::ACCEPTED))
+}
+
+/// The answer for what is not there, and for what the caller may not see.
+pub(crate) fn unknown(digest: &ContentDigest) -> Problem {
+    Problem::not_found("blob-unknown", format!("the repository has no blob {digest}"))
+}
+
+/// The one range of bytes that is asked for: none if the whole is, `Some(None)` if nothing of it is there. Several ranges, and
+/// other units, are answered with the whole (RFC 9110, 14.2).
+fn asked_range(headers: &HeaderMap, size: u64) -> Option<Option<Range<u64>>> {
+    let text = headers.get(header::RANGE)?.to_str().ok()?.strip_prefix("bytes=")?.trim();
+    let (first, last) = text.split_once('-')?;
+    let number = |text: &str| -> Option<u64> {
+        (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().unwrap_or(u64::MAX))
+    };
+    match (first.is_empty(), last.is_empty()) {
+        (true, true) => None,
+        (true, false) => {
+            let count = number(last)?.min(size);
+            Some((count > 0).then_some(size - count..size))
+        }
+        (false, true) => {
+            let first = number(first)?;
+            Some((first < size).then_some(first..size))
+        }
+        (false, false) => {
+            let (first, last) = (number(first)?, number(last)?);
+            // An interval that ends before it begins holds no byte either; clients are told, not sent the whole.
+            Some((first < size && first <= last).then(|| first..last.saturating_add(1).min(size)))
+        }
+    }
+}
+
+fn slice(bytes: Vec<u8>, range: &Range<u64>) -> bytes::Bytes {
+    let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+    let (start, end) = (index(range.start), index(range.end));
+    bytes::Bytes::from(bytes).slice(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(text: &str, size: u64) -> Option<Option<Range<u64>>> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RANGE, text.parse().unwrap());
+        asked_range(&headers, size)
+    }
+
+    #[test]
+    fn ranges_are_as_rfc_9110_has_them() {
+        assert_eq!(range("bytes=500-1499", 2048), Some(Some(500..1500)));
+        assert_eq!(range("bytes=500-", 2048), Some(Some(500..2048)));
+        assert_eq!(range("bytes=-500", 2048), Some(Some(1548..2048)));
+        assert_eq!(range("bytes=-5000", 2048), Some(Some(0..2048)));
+        assert_eq!(range("bytes=2000-5000", 2048), Some(Some(2000..2048)));
+        assert_eq!(range("bytes=0-0", 2048), Some(Some(0..1)));
+        for none in ["bytes=2048-", "bytes=5000-10000", "bytes=500-0", "bytes=-0", "bytes=99999999999999999999-"] {
+            assert_eq!(range(none, 2048), Some(None), "{none}");
+        }
+        assert_eq!(range("bytes=0-", 0), Some(None));
+        for whole in ["bytes=0-1,5-6", "lines=1-2", "bytes=a-b", "bytes=-", "bytes=", "bytes=+1-2", "bytes=1"] {
+            assert_eq!(range(whole, 2048), None, "{whole}");
+        }
+    }
+}
