@@ -81,3 +81,9 @@ fn secret_file(
     }
     std::fs::read_to_string(path).map(Zeroizing::new).map_err(fault)
 }
+
+/// A UUIDv7 (RFC 9562) of that time: ids of rows that sort as they came.
+pub(crate) fn uuid_v7(now: crate::clock::Micros) -> Result<String, Problem> {
+    let millis = u64::try_from(now / 1000).unwrap_or(0);
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random()?).into_uuid().to_string())
+}

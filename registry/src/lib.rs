@@ -22,6 +22,7 @@
 
 pub mod account;
 pub mod blob;
+pub mod body;
 pub mod clock;
 pub mod config;
 pub mod index;

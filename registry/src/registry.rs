@@ -6,7 +6,7 @@ use jackfield_db::{Db, PoolLimits};
 
 use crate::{
     Config, Problem,
-    account::dns::TxtResolver,
+    account::{self, dns::TxtResolver},
     blob::Blobs,
     clock::{Clock, Micros, SystemClock},
     keys::Keys,
@@ -34,6 +34,8 @@ pub struct Registry {
     pub validator: Option<Arc<dyn Validator>>,
     /// What looks up the TXT records that prove control of a name.
     pub resolver: Arc<dyn TxtResolver>,
+    /// What stands between requests at the door.
+    pub door: account::Door,
 }
 
 /// What the door hands in.
@@ -77,7 +79,10 @@ impl Registry {
         let blobs = Blobs::open(&config)?;
         let keys = Keys::open(&config)?;
         let Parts { clock, validator, resolver, .. } = parts;
-        Ok(Arc::new(Self { config, db, blobs, keys, clock, validator, resolver }))
+        let door = account::Door::new();
+        let registry = Arc::new(Self { config, db, blobs, keys, clock, validator, resolver, door });
+        account::users::first_start(&registry).await?;
+        Ok(registry)
     }
 
     /// Now.

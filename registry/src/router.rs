@@ -15,5 +15,6 @@ pub fn router(registry: Shared) -> Router {
         .merge(status::routes::routes())
         .merge(review::routes::routes())
         .merge(oci::routes::routes())
+        .layer(axum::middleware::from_fn_with_state(registry.clone(), account::routes::record_denials))
         .with_state(registry)
 }

@@ -1,7 +1,32 @@
 //! Who may do what: users, tokens, namespaces, trusted publishing.
+//!
+//! A request's [`Actor`] comes from its `Authorization` header; [`Actor::authorise`] decides and records in one call. A *user*
+//! has a password, or none and only tokens. A *token* is good for some packages and some actions until it expires. A *namespace*
+//! has *owners*, who say who belongs to it and which keys sign for it, and *publishers*, who stage releases.
 
 pub mod authority;
 pub mod dns;
+mod names;
+pub mod namespaces;
+mod password;
+mod rate;
 pub mod routes;
+mod store;
+pub mod tokens;
+pub mod users;
 
 pub use authority::{Action, Actor, Target};
+
+/// What stands between requests at the door: who has been knocking, and how many passwords are being hashed.
+#[derive(Debug)]
+pub struct Door {
+    pub(crate) passwords: password::Passwords,
+    /// Failed sign-ins.
+    pub(crate) sign_ins: rate::Limiter,
+}
+
+impl Door {
+    pub(crate) fn new() -> Self {
+        Self { passwords: password::Passwords::new(), sign_ins: rate::Limiter::new() }
+    }
+}

@@ -1,9 +1,278 @@
 //! Routes of account.
 
-use axum::Router;
+use axum::{
+    Json, Router,
+    extract::{Path, Request, State},
+    middleware::Next,
+    response::Response,
+    routing::{delete, get, post, put},
+};
+use http::{HeaderValue, StatusCode, header};
+use jackfield_package::Label;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use crate::Shared;
+use super::{
+    Action, Actor, Target,
+    authority::{PeerCaller, unauthenticated, with_denials_recorded},
+    namespaces::{self, Class, Decision, Namespace, Role},
+    password::Password,
+    store,
+    tokens::{self, Issued, Wanted},
+    users,
+};
+use crate::{Problem, Shared, body::Body};
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
+        .route("/v1/users", post(create_user))
+        .route("/v1/login", post(login))
+        .route("/v1/me", get(me))
+        .route("/v1/me/password", put(change_password))
+        .route("/v1/tokens", post(create_token).get(list_tokens))
+        .route("/v1/tokens/{id}", delete(revoke_token))
+        .route("/v1/namespaces", post(create_namespace).get(own_namespaces))
+        .route("/v1/namespaces/{namespace}", get(show_namespace))
+        .route("/v1/namespaces/{namespace}/members/{user}", put(set_member).delete(remove_member))
+        .route("/v1/moderation/namespaces", get(held_namespaces))
+        .route("/v1/moderation/namespaces/{namespace}", post(decide_namespace))
+        .route("/v1/moderation/users/{user}", post(disable_user))
+        .route("/.well-known/jackfield.json", get(about))
+}
+
+/// 429 with `Retry-After`.
+pub(crate) fn too_many(code: &'static str, message: &str, wait_s: u64) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, code, format!("{message}; the next goes through in {wait_s} s"))
+        .header(header::RETRY_AFTER, HeaderValue::from(wait_s))
+}
+
+/// Around every request: what it is denied is recorded.
+pub(crate) async fn record_denials(State(registry): State<Shared>, request: Request, next: Next) -> Response {
+    with_denials_recorded(&registry, next.run(request)).await
+}
+
+/// Who this registry is, for clients.
+async fn about(State(registry): State<Shared>) -> Json<Value> {
+    Json(json!({
+        "origin": registry.config.origin,
+        "url": registry.config.public_url,
+        "statements_key": registry.keys.statements.public_key(),
+        "open_registration": registry.config.open_registration,
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewUser {
+    name: Label,
+    password: Option<Password>,
+    #[serde(default)]
+    operator: bool,
+}
+
+async fn create_user(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Body(new): Body<NewUser>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    users::create(&registry, &actor, &new.name, new.password, new.operator).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "name": new.name, "operator": new.operator }))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    user: String,
+    password: Password,
+    #[serde(default)]
+    token: Wanted,
+}
+
+async fn login(
+    State(registry): State<Shared>,
+    PeerCaller(address): PeerCaller,
+    Body(login): Body<Login>,
+) -> Result<(StatusCode, Json<Issued>), Problem> {
+    let actor = users::sign_in(&registry, &login.user, login.password, &address).await?;
+    new_token(&registry, &actor, login.token).await
+}
+
+async fn create_token(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Body(wanted): Body<Wanted>,
+) -> Result<(StatusCode, Json<Issued>), Problem> {
+    new_token(&registry, &actor, wanted).await
+}
+
+async fn new_token(registry: &Shared, actor: &Actor, wanted: Wanted) -> Result<(StatusCode, Json<Issued>), Problem> {
+    let mut tx = registry.db.begin().await?;
+    actor.authorise(registry, &mut tx, Action::Account, &Target::Registry).await?;
+    let issued = tokens::issue(registry, &mut tx, actor, wanted).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(issued)))
+}
+
+async fn list_tokens(State(registry): State<Shared>, actor: Actor) -> Result<Json<Value>, Problem> {
+    let mut tx = registry.db.begin().await?;
+    actor.authorise(&registry, &mut tx, Action::Account, &Target::Registry).await?;
+    let user = own_user(&actor)?;
+    let listed = tokens::list(&mut tx, user, &actor).await?;
+    tx.commit().await?;
+    Ok(Json(json!({ "tokens": listed })))
+}
+
+async fn revoke_token(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    tokens::revoke(&registry, &actor, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn own_user(actor: &Actor) -> Result<&Label, Problem> {
+    actor.user.as_ref().ok_or_else(|| Problem::forbidden("forbidden", format!("{} is not a user", actor.name)))
+}
+
+#[derive(Serialize)]
+struct Membership {
+    namespace: String,
+    role: String,
+}
+
+async fn memberships(registry: &Shared, actor: &Actor) -> Result<Vec<Membership>, Problem> {
+    let Some(user) = &actor.user else { return Ok(Vec::new()) };
+    let rows = store::memberships(&mut registry.db.read().await?, user.as_str()).await?;
+    Ok(rows.into_iter().map(|row| Membership { namespace: row.namespace, role: row.role }).collect())
+}
+
+/// What the caller's token says of him. Any token may ask.
+async fn me(State(registry): State<Shared>, actor: Actor) -> Result<Json<Value>, Problem> {
+    if actor.is_anonymous() {
+        return Err(unauthenticated("unauthenticated", "nobody is signed in"));
+    }
+    Ok(Json(json!({
+        "name": actor.name,
+        "user": actor.user,
+        "operator": actor.operator,
+        "token": actor.token,
+        "pattern": actor.pattern,
+        "actions": actor.actions,
+        "namespaces": memberships(&registry, &actor).await?,
+    })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    /// The one until now, if there is one: a stolen token alone takes no account over.
+    old: Option<Password>,
+    new: Password,
+}
+
+async fn change_password(
+    State(registry): State<Shared>,
+    actor: Actor,
+    PeerCaller(address): PeerCaller,
+    Body(change): Body<NewPassword>,
+) -> Result<StatusCode, Problem> {
+    users::change_password(&registry, &actor, change.old, change.new, &address).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewNamespace {
+    name: Label,
+    class: Option<Class>,
+}
+
+async fn create_namespace(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Body(new): Body<NewNamespace>,
+) -> Result<(StatusCode, Json<Namespace>), Problem> {
+    let made = namespaces::create(&registry, &actor, new.name, new.class.unwrap_or(Class::Connector)).await?;
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+async fn own_namespaces(State(registry): State<Shared>, actor: Actor) -> Result<Json<Value>, Problem> {
+    if actor.is_anonymous() {
+        return Err(unauthenticated("unauthenticated", "nobody is signed in, so no namespace is the caller's"));
+    }
+    Ok(Json(json!({ "namespaces": memberships(&registry, &actor).await? })))
+}
+
+/// Everybody sees what a namespace is; who belongs to it, its members see.
+async fn show_namespace(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(namespace): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let name: Label = namespace.parse()?;
+    let mut conn = registry.db.read().await?;
+    let found = namespaces::find(&mut conn, &name).await?.ok_or_else(|| namespaces::not_found(name.as_str()))?;
+    let mut shown = serde_json::to_value(found).map_err(|error| Problem::internal(&error))?;
+    if actor.may_read(&mut conn, &Target::Namespace(name.clone())).await? {
+        let members = store::members(&mut conn, name.as_str()).await?;
+        let members = members.into_iter().map(|row| json!({ "user": row.user_name, "role": row.role }));
+        shown["members"] = members.collect::<Vec<_>>().into();
+    }
+    Ok(Json(shown))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewRole {
+    role: Role,
+}
+
+async fn set_member(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path((namespace, user)): Path<(String, String)>,
+    Body(new): Body<NewRole>,
+) -> Result<StatusCode, Problem> {
+    namespaces::set_member(&registry, &actor, &namespace.parse()?, &user.parse()?, new.role).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn remove_member(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path((namespace, user)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    namespaces::remove_member(&registry, &actor, &namespace.parse()?, &user.parse()?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn held_namespaces(State(registry): State<Shared>, actor: Actor) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({ "namespaces": namespaces::list_held(&registry, &actor).await? })))
+}
+
+async fn decide_namespace(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(namespace): Path<String>,
+    Body(decision): Body<Decision>,
+) -> Result<Json<Value>, Problem> {
+    let now = namespaces::decide(&registry, &actor, &namespace.parse()?, decision).await?;
+    Ok(Json(json!({ "namespace": now })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Disable {
+    disabled: bool,
+}
+
+async fn disable_user(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(user): Path<String>,
+    Body(change): Body<Disable>,
+) -> Result<StatusCode, Problem> {
+    users::set_disabled(&registry, &actor, &user.parse()?, change.disabled).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

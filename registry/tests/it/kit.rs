@@ -20,6 +20,9 @@ pub const START: i64 = 1_767_225_600 * 1_000_000;
 /// The name that test registries go by.
 pub const ORIGIN: &str = "registry.example";
 
+/// Every test user's password.
+pub const PASSWORD: &str = "correct horse battery";
+
 /// A registry on a database of its own, with a clock that stands.
 pub struct TestRegistry {
     /// Which database, for messages.
@@ -82,6 +85,29 @@ impl TestRegistry {
         change(&mut config, &mut parts);
         let shared = Registry::open(config, parts).await.unwrap();
         Self { kind: database.kind, router: router(shared.clone()), shared, clock, data, database }
+    }
+
+    /// The token of the first start, which may everything that an operator may.
+    pub fn operator(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("operator-token")).unwrap().trim().to_owned()
+    }
+
+    /// Makes a user; a token of his that may all that he may.
+    pub async fn user(&self, name: &str) -> String {
+        let user = serde_json::json!({ "name": name, "password": PASSWORD });
+        self.post("/v1/users").token(&self.operator()).json(&user).send().await.expect(201);
+        let login = serde_json::json!({ "user": name, "password": PASSWORD });
+        let issued = self.post("/v1/login").json(&login).send().await.expect(201);
+        issued["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a user who owns a new namespace for connectors; his token.
+    pub async fn owner(&self, name: &str, namespace: &str) -> String {
+        let token = self.user(name).await;
+        let wanted = serde_json::json!({ "name": namespace });
+        let made = self.post("/v1/namespaces").token(&token).json(&wanted).send().await.expect(201);
+        assert_eq!(made["state"], "active", "{made}");
+        token
     }
 
     /// A request, to be sent by [`Ask::send`].

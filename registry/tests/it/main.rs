@@ -5,6 +5,7 @@
 #[allow(dead_code)]
 mod kit;
 
+mod account_tokens;
 mod opens;
 mod read_rows;
 mod read_search;

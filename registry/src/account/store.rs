@@ -1,0 +1,242 @@
+//! Rows of users, tokens, namespaces, members and the audit log.
+
+use jackfield_db::{Conn, Result, on};
+
+use crate::clock::Micros;
+
+/// A user.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct UserRow {
+    pub(crate) name: String,
+    pub(crate) password: Option<String>,
+    pub(crate) operator: bool,
+    pub(crate) disabled_at: Option<Micros>,
+}
+
+/// A token, without what it was made from.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct TokenRow {
+    pub(crate) id: String,
+    pub(crate) user_name: Option<String>,
+    pub(crate) identity: Option<String>,
+    pub(crate) label: String,
+    pub(crate) pattern: String,
+    pub(crate) actions: String,
+    pub(crate) created_at: Micros,
+    pub(crate) expires_at: Micros,
+    pub(crate) revoked_at: Option<Micros>,
+    pub(crate) last_used_at: Option<Micros>,
+}
+
+/// A namespace.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct NamespaceRow {
+    pub(crate) name: String,
+    pub(crate) class: String,
+    pub(crate) state: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) control: Option<String>,
+    pub(crate) quota_bytes: i64,
+    pub(crate) created_at: Micros,
+}
+
+/// Who is a member of what.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct MemberRow {
+    pub(crate) namespace: String,
+    pub(crate) user_name: String,
+    pub(crate) role: String,
+}
+
+pub(crate) async fn user_count(conn: &mut Conn) -> Result<i64> {
+    on!(conn, c => sqlx::query_scalar("SELECT COUNT(*) FROM users").fetch_one(c))
+}
+
+pub(crate) async fn user(conn: &mut Conn, name: &str) -> Result<Option<UserRow>> {
+    on!(conn, c => sqlx::query_as("SELECT name, password, operator, disabled_at FROM users WHERE name = $1")
+        .bind(name).fetch_optional(c))
+}
+
+/// How many were added: none if the name is taken.
+pub(crate) async fn add_user(
+    conn: &mut Conn,
+    name: &str,
+    password: Option<&str>,
+    operator: bool,
+    now: Micros,
+) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO users (name, password, operator, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING")
+        .bind(name).bind(password).bind(operator).bind(now).execute(c), rows)
+}
+
+pub(crate) async fn set_password(conn: &mut Conn, name: &str, password: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE users SET password = $2 WHERE name = $1").bind(name).bind(password).execute(c), rows)
+}
+
+pub(crate) async fn set_disabled(conn: &mut Conn, name: &str, at: Option<Micros>) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE users SET disabled_at = $2 WHERE name = $1").bind(name).bind(at).execute(c), rows)
+}
+
+pub(crate) async fn add_token(conn: &mut Conn, row: &TokenRow, hash: &[u8]) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO tokens (id, hash, user_name, identity, label, pattern, actions, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+        .bind(&row.id).bind(hash).bind(&row.user_name).bind(&row.identity).bind(&row.label).bind(&row.pattern)
+        .bind(&row.actions).bind(row.created_at).bind(row.expires_at).execute(c), rows)
+}
+
+pub(crate) async fn token_by_hash(conn: &mut Conn, hash: &[u8]) -> Result<Option<TokenRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT id, user_name, identity, label, pattern, actions, created_at, expires_at, revoked_at, last_used_at
+         FROM tokens WHERE hash = $1").bind(hash).fetch_optional(c))
+}
+
+pub(crate) async fn token_by_id(conn: &mut Conn, id: &str) -> Result<Option<TokenRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT id, user_name, identity, label, pattern, actions, created_at, expires_at, revoked_at, last_used_at
+         FROM tokens WHERE id = $1").bind(id).fetch_optional(c))
+}
+
+/// Those of a user that are not revoked, oldest first.
+pub(crate) async fn tokens_of(conn: &mut Conn, user: &str) -> Result<Vec<TokenRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT id, user_name, identity, label, pattern, actions, created_at, expires_at, revoked_at, last_used_at
+         FROM tokens WHERE user_name = $1 AND revoked_at IS NULL ORDER BY id").bind(user).fetch_all(c))
+}
+
+pub(crate) async fn live_token_count(conn: &mut Conn, user: &str, now: Micros) -> Result<i64> {
+    on!(conn, c => sqlx::query_scalar(
+        "SELECT COUNT(*) FROM tokens WHERE user_name = $1 AND revoked_at IS NULL AND expires_at > $2")
+        .bind(user).bind(now).fetch_one(c))
+}
+
+pub(crate) async fn revoke_token(conn: &mut Conn, id: &str, now: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+        .bind(id).bind(now).execute(c), rows)
+}
+
+/// Of trusted publishing.
+pub(crate) async fn revoke_tokens_labelled(conn: &mut Conn, label: &str, now: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "UPDATE tokens SET revoked_at = $2 WHERE user_name IS NULL AND label = $1 AND revoked_at IS NULL")
+        .bind(label).bind(now).execute(c), rows)
+}
+
+/// Coarsely: not if it was noted since `since`.
+pub(crate) async fn token_used(conn: &mut Conn, id: &str, now: Micros, since: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "UPDATE tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $3)")
+        .bind(id).bind(now).bind(since).execute(c), rows)
+}
+
+/// Rows that serve nobody any more: expired or revoked before `before`.
+pub(crate) async fn forget_tokens(conn: &mut Conn, before: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM tokens WHERE expires_at < $1 OR revoked_at < $1").bind(before).execute(c), rows)
+}
+
+pub(crate) async fn namespace(conn: &mut Conn, name: &str) -> Result<Option<NamespaceRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT name, class, state, reason, control, quota_bytes, created_at FROM namespaces WHERE name = $1")
+        .bind(name).fetch_optional(c))
+}
+
+pub(crate) async fn namespace_names(conn: &mut Conn) -> Result<Vec<String>> {
+    on!(conn, c => sqlx::query_scalar("SELECT name FROM namespaces ORDER BY name").fetch_all(c))
+}
+
+pub(crate) async fn namespaces_held(conn: &mut Conn) -> Result<Vec<NamespaceRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT name, class, state, reason, control, quota_bytes, created_at FROM namespaces WHERE state = 'held'
+         ORDER BY created_at, name LIMIT 1000").fetch_all(c))
+}
+
+pub(crate) async fn add_namespace(conn: &mut Conn, row: &NamespaceRow) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO namespaces (name, class, state, reason, quota_bytes, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (name) DO NOTHING")
+        .bind(&row.name).bind(&row.class).bind(&row.state).bind(&row.reason).bind(row.quota_bytes).bind(row.created_at)
+        .execute(c), rows)
+}
+
+pub(crate) async fn set_namespace_state(
+    conn: &mut Conn,
+    name: &str,
+    from: &str,
+    to: &str,
+    reason: Option<&str>,
+) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE namespaces SET state = $3, reason = $4 WHERE name = $1 AND state = $2")
+        .bind(name).bind(from).bind(to).bind(reason).execute(c), rows)
+}
+
+pub(crate) async fn set_control(conn: &mut Conn, name: &str, control: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE namespaces SET control = $2 WHERE name = $1").bind(name).bind(control).execute(c), rows)
+}
+
+/// A name that was never granted is free again.
+pub(crate) async fn remove_held_namespace(conn: &mut Conn, name: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM members WHERE namespace = $1 AND EXISTS
+        (SELECT 1 FROM namespaces WHERE name = $1 AND state = 'held')").bind(name).execute(c), rows)?;
+    on!(conn, c => sqlx::query("DELETE FROM trusted_publishers WHERE namespace = $1 AND EXISTS
+        (SELECT 1 FROM namespaces WHERE name = $1 AND state = 'held')").bind(name).execute(c), rows)?;
+    on!(conn, c => sqlx::query("DELETE FROM namespaces WHERE name = $1 AND state = 'held'").bind(name).execute(c), rows)
+}
+
+/// Makes others that change this namespace's members or keys wait for this transaction.
+pub(crate) async fn lock_namespace(conn: &mut Conn, name: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE namespaces SET quota_bytes = quota_bytes WHERE name = $1").bind(name).execute(c), rows)
+}
+
+pub(crate) async fn role(conn: &mut Conn, namespace: &str, user: &str) -> Result<Option<String>> {
+    on!(conn, c => sqlx::query_scalar("SELECT role FROM members WHERE namespace = $1 AND user_name = $2")
+        .bind(namespace).bind(user).fetch_optional(c))
+}
+
+pub(crate) async fn members(conn: &mut Conn, namespace: &str) -> Result<Vec<MemberRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT namespace, user_name, role FROM members WHERE namespace = $1 ORDER BY user_name")
+        .bind(namespace).fetch_all(c))
+}
+
+pub(crate) async fn memberships(conn: &mut Conn, user: &str) -> Result<Vec<MemberRow>> {
+    on!(conn, c => sqlx::query_as("SELECT namespace, user_name, role FROM members WHERE user_name = $1 ORDER BY namespace")
+        .bind(user).fetch_all(c))
+}
+
+pub(crate) async fn owned_count(conn: &mut Conn, user: &str) -> Result<i64> {
+    on!(conn, c => sqlx::query_scalar("SELECT COUNT(*) FROM members WHERE user_name = $1 AND role = 'owner'")
+        .bind(user).fetch_one(c))
+}
+
+pub(crate) async fn set_member(conn: &mut Conn, namespace: &str, user: &str, role: &str, now: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO members (namespace, user_name, role, created_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (namespace, user_name) DO UPDATE SET role = excluded.role")
+        .bind(namespace).bind(user).bind(role).bind(now).execute(c), rows)
+}
+
+pub(crate) async fn remove_member(conn: &mut Conn, namespace: &str, user: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM members WHERE namespace = $1 AND user_name = $2")
+        .bind(namespace).bind(user).execute(c), rows)
+}
+
+/// One line of the audit log.
+#[derive(Clone, Debug)]
+pub(crate) struct AuditRow {
+    pub(crate) id: String,
+    pub(crate) at: Micros,
+    pub(crate) actor: String,
+    pub(crate) token: Option<String>,
+    pub(crate) action: String,
+    pub(crate) target: String,
+    pub(crate) allowed: bool,
+    pub(crate) detail: Option<String>,
+}
+
+pub(crate) async fn add_audit(conn: &mut Conn, row: &AuditRow) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO audit_log (id, at, actor, token, action, target, allowed, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+        .bind(&row.id).bind(row.at).bind(&row.actor).bind(&row.token).bind(&row.action).bind(&row.target)
+        .bind(row.allowed).bind(&row.detail).execute(c), rows)
+}
