@@ -22,7 +22,7 @@ use super::{
     path::{self, Endpoint, Repository},
     token, uploads,
 };
-use crate::{Problem, Shared, limits::DRAIN_BYTES};
+use crate::{Problem, Shared, account::authority::with_denials_recorded, limits::DRAIN_BYTES};
 
 /// How long a client that was refused may go on sending before it is cut off.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
@@ -124,11 +124,15 @@ async fn dispatch(State(registry): State<Shared>, request: Request<Body>) -> Res
     } else {
         // What has begun to change something ends it, also if the client goes away in the middle.
         let ended = tokio::spawn(async move {
-            let answered = handle(&mut call, endpoint).await;
-            if answered.is_err() {
-                drain(call.body()).await;
-            }
-            answered
+            let registry = call.registry.clone();
+            let request = async {
+                let answered = handle(&mut call, endpoint).await;
+                if answered.is_err() {
+                    drain(call.body()).await;
+                }
+                answered
+            };
+            with_denials_recorded(&registry, request).await
         });
         ended.await.unwrap_or_else(|error| Err(Problem::internal(&error)))
     };
