@@ -19,6 +19,13 @@ pub struct Config {
     pub database: Option<String>,
     /// `s3://bucket/prefix`, or a folder. None: `<data>/blobs`.
     pub blobs: Option<String>,
+    /// The address and port to listen on; port 0 lets the system choose one. Anything but this machine's own needs a proxy with
+    /// TLS in front.
+    pub listen: String,
+    /// Requests a minute from one address, and as many with one token; 0: without a limit.
+    pub requests_per_minute: u32,
+    /// Whether the address of a client stands in the last entry of `X-Forwarded-For`. Only behind a proxy that writes it.
+    pub trust_forwarded: bool,
     /// Who may make an account: `true` lets anybody, `false` only an operator.
     pub open_registration: bool,
     /// Bytes a new namespace may store.
@@ -47,6 +54,9 @@ impl Default for Config {
             public_url: None,
             database: None,
             blobs: None,
+            listen: "127.0.0.1:8787".to_owned(),
+            requests_per_minute: 3000,
+            trust_forwarded: false,
             open_registration: false,
             namespace_quota_bytes: 10 << 30,
             witnesses: Vec::new(),

@@ -25,6 +25,7 @@ pub mod blob;
 pub mod body;
 pub mod clock;
 pub mod config;
+mod guard;
 pub mod index;
 pub mod keys;
 pub mod limits;
@@ -37,6 +38,7 @@ pub mod read;
 pub mod registry;
 pub mod review;
 pub mod router;
+pub mod serve;
 pub mod status;
 pub mod validator;
 

@@ -121,3 +121,17 @@ pub const SIGN_INS_AT_ONCE: u32 = 10;
 pub const SIGN_IN_EVERY_S: u32 = 30;
 /// Callers whose rates are remembered: 100 bytes each. When it is full, those who have been quiet are forgotten first.
 pub const RATES_REMEMBERED: usize = 100_000;
+/// Bytes of a request's body, uploads of blobs apart: a keyset change with all its bundles.
+pub const REQUEST_BODY_BYTES: usize = 1 << 20;
+/// Seconds for a request that uploads nothing: the slowest honest one waits for a lock.
+pub const REQUEST_TIMEOUT_S: u64 = 60;
+/// Seconds for one upload: 256 MiB over 3 Mbit/s.
+pub const UPLOAD_TIMEOUT_S: u64 = 15 * 60;
+/// Connections at once: each costs two buffers. More wait in the kernel's queue.
+pub const CONNECTIONS: usize = 2048;
+/// Bytes of a request's line and headers: ten times what clients send.
+pub const HEADER_BYTES: usize = 64 << 10;
+/// Seconds to send them: whoever drips them holds a connection.
+pub const HEADER_TIMEOUT_S: u64 = 20;
+/// Seconds that requests are given to finish once the server stops, and the work between requests after them.
+pub const SHUTDOWN_S: u64 = 20;

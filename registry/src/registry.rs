@@ -90,6 +90,15 @@ impl Registry {
         self.clock.now()
     }
 
+    /// Whether rows and bytes answer.
+    ///
+    /// # Errors
+    /// 503 if they don't.
+    pub async fn check(&self) -> Result<(), Problem> {
+        account::ping(&mut self.db.read().await?).await?;
+        self.blobs.get("ready").await.map(drop)
+    }
+
     /// What goes on between requests: checking, sequencing, releasing, keeping the index fresh. Ends when `stop` does;
     /// killed at any point, the next start goes on where it was.
     pub async fn work(self: Arc<Self>, stop: tokio_util::sync::CancellationToken) {

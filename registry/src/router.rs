@@ -1,8 +1,8 @@
 //! Every route on one page. Each group's handlers stand in the module of its noun.
 
-use axum::Router;
+use axum::{Router, middleware, routing::get};
 
-use crate::{Shared, account, index, log, oci, publish, read, review, status};
+use crate::{Shared, account, guard, index, log, oci, publish, read, review, status};
 
 /// The registry's routes.
 pub fn router(registry: Shared) -> Router {
@@ -15,6 +15,10 @@ pub fn router(registry: Shared) -> Router {
         .merge(status::routes::routes())
         .merge(review::routes::routes())
         .merge(oci::routes::routes())
-        .layer(axum::middleware::from_fn_with_state(registry.clone(), account::routes::record_denials))
+        .route("/healthz", get(guard::health))
+        .route("/readyz", get(guard::ready))
+        .fallback(guard::no_route)
+        .method_not_allowed_fallback(guard::no_method)
+        .layer(middleware::from_fn_with_state(registry.clone(), guard::around))
         .with_state(registry)
 }

@@ -65,7 +65,8 @@ impl Context {
         Ok(Host::builder().home(home).compiler(compiler).root_certificates(self.root_certificates()?).build()?)
     }
 
-    fn root_certificates(&self) -> Result<Vec<CertificateDer<'static>>, Failed> {
+    /// Those of `--ca-file`.
+    pub(crate) fn root_certificates(&self) -> Result<Vec<CertificateDer<'static>>, Failed> {
         let Some(path) = &self.ca_file else { return Ok(Vec::new()) };
         let pem = read_bounded(path, "the root certificates", CA_FILE_BYTES)?;
         let malformed = |why: String| Failed::usage("ca-file-malformed", format!("`{}` {why}", path.display()));

@@ -160,3 +160,13 @@ Examples:
   echo '{\"repository\": \"acme/site\"}' | jackfield invoke acme:fetch-issues list --input -
   jackfield invoke jackfield:csv to-json-lines --input '{\"file\": {\"$file\": \"table\"}}' \\
       --file table=table.csv --out rows/";
+
+pub(crate) const SERVE: &str = "\
+Listens on 127.0.0.1:8787 and keeps everything in ./jackfield-registry unless told otherwise. The first start
+makes the user `operator` and writes a token for it to <data>/operator-token. SIGTERM ends it in order.
+
+Examples:
+  jackfield serve --data /var/lib/jackfield --origin registry.example
+  jackfield serve --config /etc/jackfield/registry.toml --check
+  jackfield serve --listen 127.0.0.1:0 --output json | jq -r .listening
+  jackfield login --registry http://127.0.0.1:8787 --token-file jackfield-registry/operator-token";

@@ -85,6 +85,7 @@ pub(crate) enum Command {
     Enable(Enable),
     Disable(Disable),
     Invoke(Invoke),
+    Serve(Serve),
     #[command(hide = true)]
     CompileComponent(CompileComponent),
 }
@@ -393,4 +394,55 @@ pub(crate) struct CompileComponent {
     pub(crate) component: PathBuf,
     /// Not `output`: that id is the global flag's.
     pub(crate) code: PathBuf,
+}
+
+/// Which registry a command asks.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RegistryUrl {
+    /// The registry to ask [default: the one last signed in to]
+    #[arg(long, value_name = "URL", env = "JACKFIELD_REGISTRY", hide_env_values = true, value_hint = ValueHint::Url)]
+    pub(crate) registry: Option<String>,
+}
+
+/// Serve a registry: packages, checks, the log, search, as one process
+#[derive(Debug, Args)]
+#[command(after_help = examples::SERVE)]
+pub(crate) struct Serve {
+    /// What to serve
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Served::Registry)]
+    pub(crate) only: Served,
+    /// The configuration (TOML); each key is also a variable JACKFIELD_<KEY>, and a --set
+    #[arg(long, value_name = "FILE", env = "JACKFIELD_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where keys, the database and the blobs stand
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data: Option<PathBuf>,
+    /// The address and port to listen on; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// The name others know the registry by: a host name. It never changes
+    #[arg(long, value_name = "NAME")]
+    pub(crate) origin: Option<String>,
+    /// The URL that clients reach it by
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) public_url: Option<String>,
+    /// sqlite://FILE or postgres://…
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// s3://BUCKET/PREFIX, or a folder
+    #[arg(long, value_name = "URL|DIR")]
+    pub(crate) blobs: Option<String>,
+    /// Any key of the configuration; lists are separated by commas; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Only look whether the configuration is right and everything answers
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// What `serve` serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Served {
+    /// The registry
+    Registry,
 }

@@ -18,6 +18,8 @@ mod packages;
 mod page;
 mod passphrase;
 mod project;
+#[allow(dead_code, reason = "each command of a registry uses what it needs")]
+mod remote;
 mod sandbox;
 mod store;
 mod template;
@@ -56,7 +58,7 @@ fn start(global: flags::Global, command: Command) -> Done {
         return commands::compile_component::run(&flags);
     }
     let context = Context::new(global)?;
-    init_tracing(&context);
+    init_tracing(&context, matches!(command, Command::Serve(_)));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -85,14 +87,19 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Enable(flags) => commands::switch::run(&flags.name, true, context).await,
         Command::Disable(flags) => commands::switch::run(&flags.name, false, context).await,
         Command::Invoke(flags) => commands::invoke::run(flags, context).await,
+        Command::Serve(flags) => commands::serve::run(flags, context).await,
         // Handled before the runtime and its threads are there.
         Command::CompileComponent(flags) => commands::compile_component::run(&flags),
     }
 }
 
-/// Diagnostics of the host's own, for `-v`: never part of an answer, so never there unasked.
-fn init_tracing(context: &Context) {
+/// Diagnostics of the host's own, for `-v`: never part of an answer, so never there unasked. A server's are asked for: nobody
+/// sits there.
+fn init_tracing(context: &Context, is_server: bool) {
     let level = match context.ui.verbosity() {
+        _ if is_server && context.ui.is_quiet() => "warn",
+        0 if is_server => "info,sqlx=warn",
+        1 if is_server => "debug,sqlx=info,hyper_util=info",
         0 => return,
         1 => "jackfield_host=info,jackfield=info",
         _ => "jackfield_host=debug,jackfield=debug",

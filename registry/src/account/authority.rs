@@ -337,18 +337,20 @@ impl FromRequestParts<Shared> for Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub IpAddr);
 
-/// The address for counting: a whole IPv6 /64 is one caller.
+/// The address for counting.
 pub(crate) fn caller_address(parts: &Parts) -> String {
-    match parts.extensions.get::<PeerAddress>() {
-        Some(PeerAddress(IpAddr::V4(address))) => address.to_string(),
-        Some(PeerAddress(IpAddr::V6(address))) => match address.to_ipv4_mapped() {
-            Some(address) => address.to_string(),
-            None => {
-                let [a, b, c, d, ..] = address.segments();
-                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-            }
-        },
-        None => "unknown".to_owned(),
+    let address = parts.extensions.get::<PeerAddress>();
+    address.map_or_else(|| "unknown".to_owned(), |PeerAddress(address)| address_for_counting(*address))
+}
+
+/// A whole IPv6 /64 is one caller.
+pub(crate) fn address_for_counting(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
     }
 }
 

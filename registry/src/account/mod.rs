@@ -9,7 +9,7 @@ pub mod dns;
 mod names;
 pub mod namespaces;
 mod password;
-mod rate;
+pub(crate) mod rate;
 pub mod routes;
 mod store;
 pub mod tokens;
@@ -23,10 +23,18 @@ pub struct Door {
     pub(crate) passwords: password::Passwords,
     /// Failed sign-ins.
     pub(crate) sign_ins: rate::Limiter,
+    /// All requests.
+    pub(crate) requests: rate::Limiter,
 }
 
 impl Door {
     pub(crate) fn new() -> Self {
-        Self { passwords: password::Passwords::new(), sign_ins: rate::Limiter::new() }
+        Self { passwords: password::Passwords::new(), sign_ins: rate::Limiter::new(), requests: rate::Limiter::new() }
     }
+}
+
+/// Whether the database answers.
+pub(crate) async fn ping(conn: &mut jackfield_db::Conn) -> Result<(), crate::Problem> {
+    store::ping(conn).await?;
+    Ok(())
 }

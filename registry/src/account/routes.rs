@@ -2,9 +2,7 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, Request, State},
-    middleware::Next,
-    response::Response,
+    extract::{Path, State},
     routing::{delete, get, post, put},
 };
 use http::{HeaderValue, StatusCode, header};
@@ -14,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     Action, Actor, Target,
-    authority::{PeerCaller, unauthenticated, with_denials_recorded},
+    authority::{PeerCaller, unauthenticated},
     namespaces::{self, Class, Decision, Namespace, Role},
     password::Password,
     store,
@@ -44,11 +42,6 @@ pub(crate) fn routes() -> Router<Shared> {
 pub(crate) fn too_many(code: &'static str, message: &str, wait_s: u64) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, code, format!("{message}; the next goes through in {wait_s} s"))
         .header(header::RETRY_AFTER, HeaderValue::from(wait_s))
-}
-
-/// Around every request: what it is denied is recorded.
-pub(crate) async fn record_denials(State(registry): State<Shared>, request: Request, next: Next) -> Response {
-    with_denials_recorded(&registry, next.run(request)).await
 }
 
 /// Who this registry is, for clients.

@@ -48,6 +48,10 @@ pub(crate) struct MemberRow {
     pub(crate) role: String,
 }
 
+pub(crate) async fn ping(conn: &mut Conn) -> Result<i64> {
+    on!(conn, c => sqlx::query_scalar("SELECT CAST(1 AS BIGINT)").fetch_one(c))
+}
+
 pub(crate) async fn user_count(conn: &mut Conn) -> Result<i64> {
     on!(conn, c => sqlx::query_scalar("SELECT COUNT(*) FROM users").fetch_one(c))
 }

@@ -16,10 +16,7 @@ use crate::{
     Problem, Shared,
     clock::{Micros, SECOND},
     keys::{random, uuid_v7},
-    limits::{
-        LABEL_TEXT_BYTES, TOKEN_LIFETIME_DEFAULT_S, TOKEN_LIFETIME_S, TOKEN_SHORT_S, TOKEN_USED_EVERY_S,
-        TOKENS_PER_USER,
-    },
+    limits::{LABEL_TEXT_BYTES, TOKEN_LIFETIME_DEFAULT_S, TOKEN_LIFETIME_S, TOKEN_USED_EVERY_S, TOKENS_PER_USER},
 };
 
 /// What every token begins with, so that a scanner finds one in a place where it should not be.
@@ -246,23 +243,6 @@ pub(crate) async fn issue(
     add(registry, conn, Some(user.to_string()), None, &wanted.label, &pattern, actions, expires_at).await
 }
 
-/// A short-lived token with what the actor may do now; for the OCI token endpoint after a sign-in with a password.
-///
-/// # Errors
-/// 503 if the database does not answer.
-pub async fn issue_short(registry: &Shared, actor: &Actor) -> Result<Issued, Problem> {
-    let mut tx = registry.db.begin().await?;
-    let wanted = Wanted {
-        label: "oci".to_owned(),
-        pattern: None,
-        actions: Some(actor.actions.clone()),
-        expires_in_s: Some(TOKEN_SHORT_S),
-    };
-    let issued = issue(registry, &mut tx, actor, wanted).await?;
-    tx.commit().await?;
-    Ok(issued)
-}
-
 /// Writes the row. Whoever calls has checked everything.
 #[allow(clippy::too_many_arguments, reason = "each is a column")]
 pub(crate) async fn add(
@@ -329,6 +309,6 @@ pub(crate) async fn revoke(registry: &Shared, actor: &Actor, id: &str) -> Result
     Ok(())
 }
 
-pub(crate) fn hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
+pub(crate) fn hash(token: impl AsRef<[u8]>) -> [u8; 32] {
+    Sha256::digest(token).into()
 }

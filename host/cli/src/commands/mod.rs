@@ -10,6 +10,7 @@ pub(crate) mod invoke;
 pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod new;
+pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod switch;
 pub(crate) mod test;

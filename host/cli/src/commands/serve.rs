@@ -1,0 +1,137 @@
+//! `jackfield serve`: the registry on a port.
+
+use std::{net::SocketAddr, time::Duration};
+
+use jackfield_registry::{
+    Config, Problem, Registry,
+    registry::Parts,
+    serve::{bind, serve},
+};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    context::{Context, read_bounded},
+    error::{Done, Failed, Kind},
+    flags,
+};
+
+/// Bytes of a configuration file: it has some twenty keys.
+const CONFIG_BYTES: u64 = 64 << 10;
+
+pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
+    let config = configuration(&flags)?;
+    let listen: SocketAddr = config.listen.parse().map_err(|_| {
+        Failed::usage("config-malformed", format!("`listen` is `{}`: expected an address and a port", config.listen))
+            .hint("such as 127.0.0.1:8787, or [::1]:0 for a port that the system chooses")
+    })?;
+    let data = config.data.clone();
+    let registry = Registry::open(config, parts(context)?).await.map_err(problem)?;
+    registry.check().await.map_err(problem)?;
+    if flags.check {
+        registry.db.close().await;
+        return context.ui.answer(&json!({ "checked": true, "data": data }), |page| {
+            page.line("The configuration is right: the database, the blobs and the keys are there.");
+        });
+    }
+    let listener = bind(listen).await.map_err(|error| Failed::file(format!("cannot listen on {listen}"), &error))?;
+    let address = listener.local_addr().map_err(|error| Failed::file("cannot tell the port", &error))?;
+    let url = format!("http://{address}");
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone())?;
+    context.ui.answer(&json!({ "listening": url, "data": data, "pid": std::process::id() }), |page| {
+        page.line(&format!("listening on {url}"));
+    })?;
+    serve(listener, registry, stop).await;
+    Ok(())
+}
+
+fn parts(_context: &Context) -> Result<Parts, Failed> {
+    Ok(Parts::system())
+}
+
+/// The file, then the environment, then the flags: each over what was before.
+fn configuration(flags: &flags::Serve) -> Result<Config, Failed> {
+    let mut table = match &flags.config {
+        Some(path) => {
+            let bytes = read_bounded(path, "the configuration", CONFIG_BYTES)?;
+            let text = String::from_utf8_lossy(&bytes);
+            toml::from_str(&text).map_err(|error| {
+                Failed::usage("config-malformed", format!("`{}`: {}", path.display(), error.to_string().trim_end()))
+            })?
+        }
+        None => toml::Table::new(),
+    };
+    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    for (key, default) in defaults.as_object().into_iter().flatten() {
+        let variable = format!("JACKFIELD_{}", key.to_uppercase());
+        if let Ok(text) = std::env::var(&variable) {
+            table.insert(key.clone(), value(&text, default, &variable)?);
+        }
+    }
+    let named = [
+        ("data", flags.data.as_ref().map(|path| path.display().to_string())),
+        ("listen", flags.listen.clone()),
+        ("origin", flags.origin.clone()),
+        ("public_url", flags.public_url.clone()),
+        ("database", flags.database.clone()),
+        ("blobs", flags.blobs.clone()),
+    ];
+    for (key, text) in named {
+        if let Some(text) = text {
+            table.insert(key.to_owned(), text.into());
+        }
+    }
+    for setting in &flags.set {
+        let (key, text) = setting.split_once('=').ok_or_else(|| {
+            Failed::usage("config-malformed", format!("`--set {setting}` sets nothing: expected KEY=VALUE"))
+        })?;
+        let default = defaults.get(key).unwrap_or(&serde_json::Value::Null);
+        table.insert(key.to_owned(), value(text, default, "--set")?);
+    }
+    table.try_into().map_err(|error: toml::de::Error| {
+        Failed::usage("config-malformed", format!("the configuration is not right: {}", error.message()))
+            .hint("docs/reference/serve.md has every key")
+    })
+}
+
+/// A text as the type that its key has: lists are separated by commas.
+fn value(text: &str, default: &serde_json::Value, place: &str) -> Result<toml::Value, Failed> {
+    use serde_json::Value as Json;
+    let wrong = |what: &str| Failed::usage("config-malformed", format!("{place}: `{text}` is not {what}"));
+    Ok(match default {
+        Json::Bool(_) => toml::Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?),
+        Json::Number(_) => toml::Value::Integer(text.parse().map_err(|_| wrong("a whole number"))?),
+        Json::Array(_) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            toml::Value::Array(parts.map(toml::Value::from).collect())
+        }
+        _ => toml::Value::from(text),
+    })
+}
+
+fn stop_on_signals(stop: CancellationToken) -> Done {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signal = signal(kind).map_err(|error| Failed::file("cannot wait for signals", &error))?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            signal.recv().await;
+            stop.cancel();
+            // Asked twice: now.
+            signal.recv().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            std::process::exit(130);
+        });
+    }
+    Ok(())
+}
+
+/// What stands in the way of opening.
+fn problem(problem: Problem) -> Failed {
+    let failed = Failed::new(Kind::Fault, problem.code, problem.message);
+    match problem.hint {
+        Some(hint) => failed.hint(hint),
+        None => failed,
+    }
+}
