@@ -17,6 +17,7 @@ pub mod digest;
 pub mod egress;
 pub mod key;
 pub mod limits;
+pub mod log;
 pub mod manifest;
 pub mod name;
 pub mod oci;

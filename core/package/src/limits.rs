@@ -140,3 +140,29 @@ pub const KEY_SCRYPT_BYTES: u64 = 256 << 20;
 
 /// Rounds of PBKDF2 that reading an encrypted key may cost.
 pub const KEY_PBKDF2_ROUNDS: u32 = 10_000_000;
+
+// ── The log ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of one entry of the log. Ours have 420, and tiles can carry 65535.
+pub const LOG_ENTRY_BYTES: usize = 4 << 10;
+
+/// Bytes of a key's name, which is the log's origin or a witness's name: a host name and a path.
+pub const LOG_NAME_BYTES: usize = 255;
+
+/// Bytes of a signed note: sixteen signatures, as each reader must take, of the longest kind there is (5 kB).
+pub const NOTE_BYTES: usize = 128 << 10;
+
+/// Signatures of a note.
+pub const NOTE_SIGNATURES: usize = 64;
+
+/// Hashes of a proof: the height of a tree whose size has 63 bits.
+pub const PROOF_HASHES: usize = 63;
+
+/// Bytes of a proof's opaque extra data, as base64.
+pub const PROOF_EXTRA_BYTES: usize = 16 << 10;
+
+/// Bytes of a policy file: its logs, witnesses and groups with a URL each, and comments.
+pub const POLICY_BYTES: usize = 64 << 10;
+
+/// Logs, witnesses and groups of a policy, of each so many. Every reader takes 32.
+pub const POLICY_ITEMS: usize = 64;

@@ -9,6 +9,7 @@ use crate::{
     Refusal,
     key::{KeyId, SigningKey},
     limits::{BUNDLE_BYTES, INDEX_BUNDLE_BYTES, INDEX_BYTES, STATEMENT_BYTES},
+    log::SigstoreEntry,
     strict_json::{self, Floats},
 };
 
@@ -127,6 +128,30 @@ impl Bundle {
             },
         };
         strict_json::to_canonical_string(&form).into_bytes()
+    }
+
+    /// The same with a log entry in place of those that it had.
+    ///
+    /// # Errors
+    /// `checkpoint-malformed` if the proof's note is no checkpoint.
+    pub fn with_log_entry(mut self, entry: &SigstoreEntry) -> Result<Self, Refusal> {
+        self.tlog_entries = vec![entry.to_json()?];
+        Ok(self)
+    }
+
+    /// The same without log entries: what is stored, and what its digest is taken of.
+    #[must_use]
+    pub fn without_log_entries(mut self) -> Self {
+        self.tlog_entries.clear();
+        self
+    }
+
+    /// The log entries that it carries, none of them verified.
+    ///
+    /// # Errors
+    /// `log-proof-malformed`, also for other logs' kinds of entries; those of the checkpoint.
+    pub fn log_entries(&self) -> Result<Vec<SigstoreEntry>, Refusal> {
+        self.tlog_entries.iter().map(SigstoreEntry::from_json).collect()
     }
 
     /// The signed envelope.
