@@ -5,13 +5,15 @@
 //! claims. A *statement* is a signed document about such a digest.
 //!
 //! The path that bytes take: [`Package::parse`] reads hostile bytes without running anything → [`check::check`] applies
-//! the rules an author can mend → [`verify::verify`] holds bundles of statements against trusted keys and is the only
-//! maker of a [`Verified`], which is the only thing a host installs.
+//! the rules an author can mend → [`verify::verify`] holds bundles of statements against trusted keys, or
+//! [`admission::admit()`] what a registry shows against its log and a policy. Both end in a [`Verified`], which is the only
+//! thing a host installs.
 //!
 //! This crate does no I/O, reads no clock, draws no randomness and knows no runtime; it builds for wasm32.
 
 #![forbid(unsafe_code)]
 
+pub mod admission;
 pub mod check;
 pub mod digest;
 pub mod egress;

@@ -117,6 +117,12 @@ pub const SUBJECTS: usize = 16;
 /// Keys of one namespace's keyset: a company's signers, and few enough to check each change by hand.
 pub const KEYSET_KEYS: usize = 16;
 
+/// Versions of one namespace's keyset in a release's evidence: a rotation a month for 20 years.
+pub const KEYSET_VERSIONS: usize = 256;
+
+/// Bytes of a release's evidence: 64 statements of each kind are far below, unless somebody makes them large.
+pub const EVIDENCE_BYTES: usize = 16 << 20;
+
 /// Rules that one checks statement names. There are fewer than 60.
 pub const CHECKS: usize = 512;
 

@@ -1,4 +1,4 @@
-//! Holding a package's statements against trusted keys. The only maker of a [`Verified`].
+//! Holding a package's statements against trusted keys. The only place where a [`Verified`] is made.
 
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +90,8 @@ impl From<Namespaces> for NamespacesForm {
     }
 }
 
-/// A package whose publisher is known and trusted. Made by [`verify`] only.
+/// A package whose publisher is known and trusted. Made in this file only: [`verify`] holds a file against the keys that
+/// this host trusts, and [`crate::admission::admit()`] a registry's release against its evidence.
 #[derive(Clone, Debug)]
 pub struct Verified {
     package: Package,
@@ -99,6 +100,73 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// The one maker: what a trusted signer said in `statement` is true of these bytes, in every point. The caller has held
+    /// the signature, and goes on to refuse for whatever else is wrong.
+    ///
+    /// # Errors
+    /// `subject-mismatch`, `name-mismatch`, `version-mismatch`, `world-mismatch`, `manifest-mismatch`.
+    pub(crate) fn hold(
+        package: &Package,
+        signer: KeyId,
+        statement: PublishStatement,
+        log: &mut StepLog,
+    ) -> Result<Self, Refusal> {
+        let manifest = package.manifest();
+        let Comparison { code, what, signed, found } = Comparison {
+            code: "subject-mismatch",
+            what: "the component's digest",
+            signed: statement.component.to_string(),
+            found: package.digest().to_string(),
+        };
+        log.step("subject", compared(&signed, &found), || {
+            equal(code, what, &signed, &found).map_err(|refusal| {
+                refusal.hint("the component was changed after signing: get it anew, or sign it again")
+            })
+        })?;
+        for (step, comparison) in [
+            (
+                "name",
+                Comparison {
+                    code: "name-mismatch",
+                    what: "the package's name",
+                    signed: statement.name.to_string(),
+                    found: manifest.name.to_string(),
+                },
+            ),
+            (
+                "version",
+                Comparison {
+                    code: "version-mismatch",
+                    what: "the version",
+                    signed: statement.version.to_string(),
+                    found: manifest.version.to_string(),
+                },
+            ),
+            (
+                "world",
+                Comparison {
+                    code: "world-mismatch",
+                    what: "the contract",
+                    signed: escape(&statement.world),
+                    found: manifest.world.to_string(),
+                },
+            ),
+            (
+                "manifest",
+                Comparison {
+                    code: "manifest-mismatch",
+                    what: "the manifest's digest",
+                    signed: statement.manifest_digest.to_string(),
+                    found: package.manifest_digest().to_string(),
+                },
+            ),
+        ] {
+            let Comparison { code, what, signed, found } = comparison;
+            log.step(step, compared(&signed, &found), || equal(code, what, &signed, &found))?;
+        }
+        Ok(Self { package: package.clone(), signer, statement })
+    }
+
     /// The package.
     pub fn package(&self) -> &Package {
         &self.package
@@ -142,7 +210,7 @@ pub struct Verification {
 /// `statement-malformed` and the `json-…` codes, `subject-mismatch`, `name-mismatch`, `version-mismatch`,
 /// `world-mismatch`, `manifest-mismatch`, `audience-mismatch`, `signer-not-for-namespace`.
 pub fn verify(package: &Package, bundles: &[Bundle], trust: &Trust) -> Verification {
-    let mut log = StepLog { steps: Vec::new() };
+    let mut log = StepLog::default();
     log.pass("component", format!("{} bytes, {}", package.size(), package.digest()));
     if let Err(refusal) = log.step("bundles", format!("{} found", bundles.len()), || check_count(bundles)) {
         return Verification { steps: log.steps, verdict: Err(refusal) };
@@ -201,58 +269,8 @@ fn verify_one(package: &Package, bundle: &Bundle, trust: &Trust, log: &mut StepL
         PublishStatement::from_verified_payload(payload)
     })?;
 
-    let Comparison { code, what, signed, found } = Comparison {
-        code: "subject-mismatch",
-        what: "the component's digest",
-        signed: statement.component.to_string(),
-        found: package.digest().to_string(),
-    };
-    log.step("subject", compared(&signed, &found), || {
-        equal(code, what, &signed, &found)
-            .map_err(|refusal| refusal.hint("the component was changed after signing: get it anew, or sign it again"))
-    })?;
-    for (step, comparison) in [
-        (
-            "name",
-            Comparison {
-                code: "name-mismatch",
-                what: "the package's name",
-                signed: statement.name.to_string(),
-                found: manifest.name.to_string(),
-            },
-        ),
-        (
-            "version",
-            Comparison {
-                code: "version-mismatch",
-                what: "the version",
-                signed: statement.version.to_string(),
-                found: manifest.version.to_string(),
-            },
-        ),
-        (
-            "world",
-            Comparison {
-                code: "world-mismatch",
-                what: "the contract",
-                signed: escape(&statement.world),
-                found: manifest.world.to_string(),
-            },
-        ),
-        (
-            "manifest",
-            Comparison {
-                code: "manifest-mismatch",
-                what: "the manifest's digest",
-                signed: statement.manifest_digest.to_string(),
-                found: package.manifest_digest().to_string(),
-            },
-        ),
-    ] {
-        let Comparison { code, what, signed, found } = comparison;
-        log.step(step, compared(&signed, &found), || equal(code, what, &signed, &found))?;
-    }
     check_audience(&statement, trust, log)?;
+    let verified = Verified::hold(package, *hint, statement, log)?;
     let namespace = manifest.name.namespace();
     log.step("namespace", format!("key {hint} for `{namespace}`"), || {
         if trusted.namespaces.contains(namespace) {
@@ -264,7 +282,7 @@ fn verify_one(package: &Package, bundle: &Bundle, trust: &Trust, log: &mut StepL
         )
         .hint(format!("if its owner owns `{namespace}`: jackfield trust add <public.pem> --namespace {namespace}")))
     })?;
-    Ok(Verified { package: package.clone(), signer: *hint, statement })
+    Ok(verified)
 }
 
 fn check_audience(statement: &PublishStatement, trust: &Trust, log: &mut StepLog) -> Result<(), Refusal> {
@@ -308,16 +326,18 @@ fn escape(text: &str) -> String {
     text.chars().take(120).collect::<String>().escape_debug().to_string()
 }
 
-struct StepLog {
-    steps: Vec<Step>,
+/// Takes steps down.
+#[derive(Debug, Default)]
+pub(crate) struct StepLog {
+    pub(crate) steps: Vec<Step>,
 }
 
 impl StepLog {
-    fn pass(&mut self, name: &'static str, detail: String) {
+    pub(crate) fn pass(&mut self, name: &'static str, detail: String) {
         self.steps.push(Step { name, ok: true, detail });
     }
 
-    fn step<T>(
+    pub(crate) fn step<T>(
         &mut self,
         name: &'static str,
         detail: String,

@@ -1,0 +1,321 @@
+//! Whose keys count, and when: a namespace's chain of keysets and the revocations of its keys, with the log's index as the
+//! clock.
+
+use super::{
+    evidence::{Evidence, Logged},
+    policy::{KeysetPin, TrustedRegistry},
+};
+use crate::{
+    Digest, Label, PackageName, Refusal,
+    key::{KeyId, PublicKey},
+    log::Checkpoint,
+    statement::{Bundle, KeysetStatement, StatusAction, StatusStatement, StatusSubject, accept_keyset, quorum},
+};
+
+/// A namespace's keysets, each from an index on.
+#[derive(Clone, Debug)]
+pub(super) struct Chain {
+    links: Vec<Link>,
+}
+
+#[derive(Clone, Debug)]
+struct Link {
+    keyset: KeysetStatement,
+    digest: Digest,
+    /// The index of the last of its bundles: it counts for what follows.
+    since: u64,
+}
+
+impl Chain {
+    /// Reads the chain from version 1 on: each follows from the one before, in the log too.
+    ///
+    /// # Errors
+    /// `keyset-missing`, those of [`accept_keyset`], `log-inclusion-invalid`, `keyset-order`.
+    pub(super) fn read(namespace: &Label, evidence: &Evidence, checkpoint: &Checkpoint) -> Result<Self, Refusal> {
+        let mut links: Vec<Link> = Vec::new();
+        for logged in &evidence.keysets {
+            let bundles: Vec<Bundle> = logged.iter().map(|logged| logged.bundle.clone()).collect();
+            let previous = links.last().map(|link| &link.keyset);
+            let keyset = accept_keyset(previous, &bundles)?;
+            let mut keys = keyset.keys.clone();
+            keys.extend(previous.iter().flat_map(|previous| &previous.keys));
+            let mut since = 0;
+            for logged in logged {
+                // A signature of a stranger helps nobody, and need not be in the log.
+                let Some(key) = by_hint(&keys, &logged.bundle) else { continue };
+                logged.included(key, checkpoint)?;
+                since = since.max(logged.index);
+            }
+            if links.last().is_some_and(|before| before.since >= since) {
+                return Err(Refusal::new(
+                    "keyset-order",
+                    format!("version {} of the keyset stands in the log before the one it follows", keyset.version),
+                ));
+            }
+            let payload = bundles.first().map(|bundle| bundle.envelope().unverified_payload()).unwrap_or_default();
+            links.push(Link { digest: Digest::of(payload), keyset, since });
+        }
+        match links.last() {
+            Some(link) if link.keyset.namespace == *namespace => Ok(Self { links }),
+            Some(link) => Err(Refusal::new(
+                "keyset-namespace",
+                format!("the keyset is one of `{}`: expected `{namespace}`", link.keyset.namespace),
+            )),
+            None => Err(Refusal::new("keyset-missing", format!("the evidence has no keyset of `{namespace}`"))),
+        }
+    }
+
+    /// Whether the chain goes on from the keyset that was seen before.
+    ///
+    /// # Errors
+    /// `keyset-rollback`, `keyset-discontinuity`.
+    pub(super) fn continues(&self, pin: &KeysetPin) -> Result<(), Refusal> {
+        let link = self.links.iter().find(|link| link.keyset.version == pin.version).ok_or_else(|| {
+            Refusal::new(
+                "keyset-rollback",
+                format!("version {} of the keyset was seen before, and {} is the last now", pin.version, self.newest()),
+            )
+        })?;
+        if link.digest == pin.digest {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "keyset-discontinuity",
+            format!("version {} of the keyset is not the one that was seen before", pin.version),
+        )
+        .hint(
+            "the namespace changed hands without its keys: find out why from its owner before you remove the pin from policy.toml",
+        ))
+    }
+
+    fn newest(&self) -> u64 {
+        self.links.last().map_or(0, |link| link.keyset.version)
+    }
+
+    /// The pin of the newest.
+    pub(super) fn pin(&self, registry: &TrustedRegistry) -> Option<KeysetPin> {
+        let link = self.links.last()?;
+        Some(KeysetPin { registry: registry.origin.clone(), version: link.keyset.version, digest: link.digest })
+    }
+
+    /// The keyset that counts for an entry.
+    pub(super) fn at(&self, index: u64) -> Option<&KeysetStatement> {
+        self.links.iter().rev().find(|link| link.since < index).map(|link| &link.keyset)
+    }
+
+    /// Whether any version has this key.
+    pub(super) fn ever_had(&self, key: &KeyId) -> bool {
+        self.links.iter().any(|link| link.keyset.key(key).is_some())
+    }
+}
+
+fn by_hint<'k>(keys: &'k [PublicKey], bundle: &Bundle) -> Option<&'k PublicKey> {
+    keys.iter().find(|key| key.id() == *bundle.key_hint())
+}
+
+/// Who has said a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Authority {
+    Owner(KeyId),
+    Registry,
+}
+
+/// What was said since, in the order of the log.
+#[derive(Clone, Debug)]
+pub(super) struct Statuses {
+    all: Vec<Said>,
+}
+
+#[derive(Clone, Debug)]
+struct Said {
+    index: u64,
+    authority: Authority,
+    status: StatusStatement,
+}
+
+impl Statuses {
+    /// Reads all statuses: each is in the log, and signed by who may.
+    ///
+    /// # Errors
+    /// `status-signer`, `audience-mismatch`, `log-inclusion-invalid`, those of [`StatusStatement::from_verified_payload`].
+    pub(super) fn read(
+        chain: &Chain,
+        evidence: &Evidence,
+        registry: &TrustedRegistry,
+        checkpoint: &Checkpoint,
+    ) -> Result<Self, Refusal> {
+        let mut all = Vec::with_capacity(evidence.statuses.len());
+        for logged in &evidence.statuses {
+            let hint = logged.bundle.key_hint();
+            let owner = chain.at(logged.index).and_then(|keyset| keyset.key(hint));
+            let (key, authority) = match owner {
+                _ if registry.statements_key.id() == *hint => (&registry.statements_key, Authority::Registry),
+                Some(key) => (key, Authority::Owner(*hint)),
+                None => {
+                    return Err(Refusal::new(
+                        "status-signer",
+                        format!(
+                            "a status is signed by key {hint}, neither the namespace's at that time nor the registry's"
+                        ),
+                    ));
+                }
+            };
+            let status = StatusStatement::from_verified_payload(quorum::verified(&logged.bundle, key)?)?;
+            super::resolve::same("audience-mismatch", "the status's registry", &registry.origin, &status.registry)?;
+            logged.included(key, checkpoint)?;
+            all.push(Said { index: logged.index, authority, status });
+        }
+        all.sort_by_key(|said| said.index);
+        Ok(Self { all })
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// What counts of what was said about a subject. What an owner lifts is what owners said; a registry lifts all; and who
+    /// signs with a revoked key lifts nothing.
+    fn standing(&self, is_about: impl Fn(&StatusSubject) -> bool) -> Vec<&Said> {
+        let mut standing: Vec<&Said> = Vec::new();
+        for said in self.all.iter().filter(|said| is_about(&said.status.subject)) {
+            match (said.status.action, said.authority) {
+                (StatusAction::Lift, Authority::Registry) => standing.clear(),
+                (StatusAction::Lift, Authority::Owner(key)) => {
+                    if !self.is_revoked_plainly(&key, said.index) {
+                        standing.retain(|before| before.authority == Authority::Registry);
+                    }
+                }
+                _ => standing.push(said),
+            }
+        }
+        standing
+    }
+
+    /// Whether somebody has ever revoked this key for that index, whatever was lifted since.
+    fn is_revoked_plainly(&self, key: &KeyId, at: u64) -> bool {
+        self.all.iter().any(|said| {
+            matches!(&said.status.subject, StatusSubject::Key { key: revoked, .. } if revoked == key)
+                && said.status.action == StatusAction::Revoke
+                && said.status.since_index.unwrap_or(0) <= at
+        })
+    }
+
+    /// Whether what this key signed at that index is void.
+    ///
+    /// # Errors
+    /// `key-revoked`.
+    pub(super) fn key_is_good(&self, namespace: &Label, key: &KeyId, at: u64) -> Result<(), Refusal> {
+        let is_it = |subject: &StatusSubject| matches!(subject, StatusSubject::Key { namespace: of, key: id } if of == namespace && id == key);
+        for said in self.standing(is_it) {
+            let since = said.status.since_index.unwrap_or(0);
+            if said.status.action == StatusAction::Revoke && since <= at {
+                return Err(Refusal::new(
+                    "key-revoked",
+                    format!(
+                        "key {key} signed entry {at}, and is revoked since entry {since}: {}",
+                        crate::refusal::shown(&said.status.reason)
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a release may be installed.
+    ///
+    /// # Errors
+    /// `release-revoked`, `release-quarantined`, `release-yanked`.
+    pub(super) fn release_is_good(
+        &self,
+        name: &PackageName,
+        component: Digest,
+        locked: bool,
+        now: i64,
+    ) -> Result<(), Refusal> {
+        let is_it = |subject: &StatusSubject| matches!(subject, StatusSubject::Release { name: of, component: digest, .. } if of == name && *digest == component);
+        for said in self.standing(is_it) {
+            let StatusStatement { action, reason, expires, by, .. } = &said.status;
+            if expires.is_some_and(|expires| expires <= now) {
+                continue;
+            }
+            let (code, word) = match action {
+                StatusAction::Yank if locked => continue,
+                StatusAction::Yank => ("release-yanked", "yanked"),
+                StatusAction::Quarantine => ("release-quarantined", "put in quarantine"),
+                StatusAction::Revoke => ("release-revoked", "revoked"),
+                StatusAction::Lift => continue,
+            };
+            let (by, reason) = (crate::refusal::shown(by), crate::refusal::shown(reason));
+            return Err(Refusal::new(code, format!("the release was {word} by {by}: {reason}")));
+        }
+        Ok(())
+    }
+}
+
+/// The publish statement's payload, and who signed it where, by the keyset that counted then.
+#[derive(Clone, Debug)]
+pub(super) struct Published<'e> {
+    pub(super) payload: &'e [u8],
+    pub(super) signers: Vec<KeyId>,
+    pub(super) index: u64,
+    pub(super) keyset_version: u64,
+}
+
+/// Counts the publish statement's signers: each stands in the log, was the namespace's key at its index, and is not revoked
+/// for it; and there are as many as the keyset asks for that counted when the last of them signed.
+///
+/// # Errors
+/// `signature-missing`, `bundle-too-many`, `log-inclusion-invalid`, `key-not-in-keyset`, `signature-invalid`,
+/// `statement-type`, `key-revoked`, `threshold-not-met`.
+pub(super) fn published<'e>(
+    namespace: &Label,
+    chain: &Chain,
+    statuses: &Statuses,
+    publish: &'e [Logged],
+    checkpoint: &Checkpoint,
+) -> Result<Published<'e>, Refusal> {
+    if publish.is_empty() {
+        return Err(Refusal::new("signature-missing", "the evidence has no publish statement"));
+    }
+    let mut found: Vec<Published<'e>> = Vec::new();
+    for logged in publish {
+        let hint = logged.bundle.key_hint();
+        let keyset = chain.at(logged.index).filter(|keyset| keyset.key(hint).is_some());
+        let Some((keyset, key)) = keyset.and_then(|keyset| Some((keyset, keyset.key(hint)?))) else {
+            let ever = if chain.ever_had(hint) { "not at that time" } else { "at no time" };
+            return Err(Refusal::new(
+                "key-not-in-keyset",
+                format!("key {hint} signed entry {}, and was {ever} one of the namespace `{namespace}`", logged.index),
+            ));
+        };
+        let payload = quorum::verified(&logged.bundle, key)?;
+        logged.included(key, checkpoint)?;
+        statuses.key_is_good(namespace, hint, logged.index)?;
+        let version = keyset.version;
+        match found.iter_mut().find(|published| published.payload == payload) {
+            Some(published) if published.signers.contains(hint) => {}
+            Some(published) => {
+                published.signers.push(*hint);
+                published.index = published.index.max(logged.index);
+                published.keyset_version = published.keyset_version.max(version);
+            }
+            None => {
+                found.push(Published { payload, signers: vec![*hint], index: logged.index, keyset_version: version })
+            }
+        }
+    }
+    let best = found.into_iter().max_by_key(|published| published.signers.len());
+    let best = best.ok_or_else(|| Refusal::new("signature-missing", "the evidence has no publish statement"))?;
+    let keyset = chain.at(best.index);
+    let needed = keyset.map_or(1, |keyset| keyset.threshold);
+    let counted =
+        best.signers.iter().filter(|signer| keyset.is_some_and(|keyset| keyset.key(signer).is_some())).count();
+    if (counted as u64) < needed {
+        return Err(Refusal::new(
+            "threshold-not-met",
+            format!("{counted} keys of `{namespace}` signed the release: its keyset asks for {needed}"),
+        ));
+    }
+    Ok(best)
+}
