@@ -313,3 +313,22 @@ fn the_vectors_hold() {
         assert_eq!(public.id(), row["keyid"].as_str().expect("a string").parse::<KeyId>().expect("a key id"), "{row}");
     }
 }
+
+/// What other libraries disagree on: every case is refused, as a key that nobody may register or as a signature.
+#[test]
+fn the_cases_that_libraries_disagree_on_are_refused() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/ed25519-public.json");
+    let vectors: Value = serde_json::from_slice(&std::fs::read(path).expect("the file")).expect("JSON");
+    let bytes = |value: &Value| hex::decode(value.as_str().expect("a string")).expect("hex");
+    let cases = vectors["cases"].as_array().expect("cases");
+    assert_eq!(cases.len(), 17);
+    for case in cases {
+        let signature: [u8; 64] = bytes(&case["signature"]).try_into().expect("64 bytes");
+        let found = match PublicKey::from_bytes(&bytes(&case["key"])) {
+            Err(refusal) => refusal.code,
+            Ok(key) if key.verify(&bytes(&case["message"]), &signature) => "ok",
+            Ok(_) => "signature-invalid",
+        };
+        assert_eq!(found, case["code"].as_str().expect("a code"), "{}", case["comment"]);
+    }
+}

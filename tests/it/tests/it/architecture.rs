@@ -69,6 +69,23 @@ fn packages_are_read_without_a_runtime_a_network_or_a_clock() {
 }
 
 #[test]
+fn one_file_makes_what_a_host_installs() {
+    for folder in ["core", "host", "registry"] {
+        for file in rust_files(folder) {
+            let text = fs::read_to_string(&file).unwrap();
+            let makes = text.contains("Self { package: package.clone(), signer") || text.contains("Verified {\n        package");
+            let defines = text.contains("struct Verified");
+            let is_the_file = file.ends_with("core/package/src/verify.rs");
+            assert_eq!((makes, defines), (is_the_file, is_the_file), "{}", file.display());
+        }
+    }
+    // Outside its crate nobody can, since its fields are private; inside, one function does.
+    let text = fs::read_to_string(root().join("core/package/src/verify.rs")).unwrap();
+    assert_eq!(text.matches("Self { package: package.clone(), signer").count(), 1);
+    assert!(text.contains("pub struct Verified {\n    package: Package,\n    signer: KeyId,"), "private fields");
+}
+
+#[test]
 fn arrows_point_one_way() {
     let host = dependencies_of("jackfield-host");
     assert!(host.contains("jackfield-package"));
