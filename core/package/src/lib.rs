@@ -15,6 +15,7 @@
 
 pub mod admission;
 pub mod check;
+pub mod difference;
 pub mod digest;
 pub mod egress;
 pub mod key;
