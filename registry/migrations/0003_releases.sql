@@ -3,8 +3,8 @@
 CREATE TABLE packages (
     name          TEXT PRIMARY KEY,        -- `namespace:name`
     namespace     TEXT NOT NULL REFERENCES namespaces (name),
-    state         TEXT NOT NULL,           -- `active`, or `held` (a confusable name waits for a person)
-    reason        TEXT,
+    state         TEXT NOT NULL,           -- `staged` (nothing was released yet), or `active`
+    name_approved_by TEXT,                 -- the operator who let a confusable name pass
     deprecated    TEXT,                    -- the author's message, if it is deprecated
     downloads     BIGINT NOT NULL,
     installs      BIGINT NOT NULL,
@@ -34,7 +34,8 @@ CREATE TABLE releases (
     staged_by     TEXT NOT NULL,           -- actor
     staged_at     BIGINT NOT NULL,
     released_at   BIGINT,
-    ruleset       TEXT                     -- version of the rules it passed
+    ruleset       TEXT,                    -- version of the rules it passed
+    appeal        TEXT                     -- what the author has to say to whoever decides on a hold or rejection
 );
 -- A rejected attempt frees its version; nothing else ever does.
 CREATE UNIQUE INDEX releases_version ON releases (package, version) WHERE state <> 'rejected';
@@ -82,6 +83,17 @@ CREATE TABLE statements (
 CREATE INDEX statements_package ON statements (package, version);
 CREATE INDEX statements_namespace ON statements (namespace, kind);
 CREATE INDEX statements_waiting ON statements (accepted_at) WHERE log_index IS NULL;
+
+-- Publish statements as they were handed in. They go into the log only when the release has passed its checks.
+CREATE TABLE release_bundles (
+    release_id    TEXT NOT NULL REFERENCES releases (id),
+    key_id        TEXT NOT NULL,           -- who signed: one bundle a key
+    public_key    TEXT NOT NULL,           -- 64 hex digits
+    payload       TEXT NOT NULL,           -- sha256 of the signed payload: a threshold counts keys over the same bytes
+    bundle        BYTEA NOT NULL,
+    accepted_at   BIGINT NOT NULL,
+    PRIMARY KEY (release_id, key_id)
+);
 
 -- What a release waits for before it may be released: its statements.
 CREATE TABLE release_statements (

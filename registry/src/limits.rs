@@ -135,3 +135,5 @@ pub const HEADER_BYTES: usize = 64 << 10;
 pub const HEADER_TIMEOUT_S: u64 = 20;
 /// Seconds that requests are given to finish once the server stops, and the work between requests after them.
 pub const SHUTDOWN_S: u64 = 20;
+/// Versions of one package that wait for a signature: a stolen token can stage, and must not fill the store with it.
+pub const STAGED_PER_PACKAGE: i64 = 20;

@@ -1,37 +1,16 @@
 //! Publishing as a visible state machine.
+//!
+//! Two things make a release: bytes that somebody with a token has *staged* ([`stage`], called when an OCI manifest is pushed
+//! under a version tag), and the publisher's *statement*, signed by keys that no token gives away ([`statements`]). Then
+//! [`worker`] has the bytes examined, holds everything against the rules ([`rules`]), has the log record the statements, and
+//! releases. [`release::State`] is the story's table of contents; each step of it is one transaction, so that a crash at any
+//! point leaves a state from which the next start goes on.
 
+pub mod release;
 pub mod routes;
+pub mod stage;
+pub mod store;
 pub mod worker;
 
-use jackfield_db::Conn;
-use jackfield_package::{Digest, PackageName};
-use semver::Version;
-
-use crate::{Problem, Shared, account::Actor};
-
-/// What an OCI push brought: bytes in the blob store that members of the namespace see and nobody else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Staged {
-    /// The component.
-    pub component: Digest,
-    /// Its size in bytes.
-    pub size: i64,
-    /// The manifest it was pushed under.
-    pub oci_manifest: Digest,
-}
-
-/// Begins a release, in the transaction of the push. The same bytes again are fine; others are, as long as nothing has been
-/// decided about the earlier ones.
-///
-/// # Errors
-/// 409 if that version is taken.
-pub async fn stage(
-    _registry: &Shared,
-    _conn: &mut Conn,
-    _actor: &Actor,
-    _package: &PackageName,
-    _version: &Version,
-    _staged: Staged,
-) -> Result<(), Problem> {
-    Ok(())
-}
+pub use release::{NextActor, State, Why, change};
+pub use stage::{Staged, stage};

@@ -10,8 +10,20 @@ use serde_json::{Map, Value};
 
 /// Keywords that say something to people only. `format` asserts nothing in 2020-12 unless asked to.
 const ANNOTATIONS: [&str; 14] = [
-    "$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples", "deprecated", "readOnly",
-    "writeOnly", "format", "contentMediaType", "contentEncoding",
+    "$schema",
+    "$id",
+    "$comment",
+    "$defs",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "format",
+    "contentMediaType",
+    "contentEncoding",
 ];
 
 /// How many pairs of subschemas are compared before it is given up: a person's schema has some hundred.
@@ -206,9 +218,10 @@ impl<'s> Comparison<'s> {
                 }
                 "oneOf" => {
                     let branches = demand.as_array().map(Vec::as_slice).unwrap_or_default();
-                    let apart = branches.iter().enumerate().all(|(index, a)| {
-                        branches[index + 1..].iter().all(|b| disjoint(self.outer, a, b))
-                    });
+                    let apart = branches
+                        .iter()
+                        .enumerate()
+                        .all(|(index, a)| branches[index + 1..].iter().all(|b| disjoint(self.outer, a, b)));
                     if !apart || !branches.iter().any(|branch| self.rest(branch, inner, path).is_ok()) {
                         return Err(at(path, "not exactly one alternative takes it, for all that can be told"));
                     }
@@ -312,11 +325,9 @@ fn disjoint(root: &Value, a: &Value, b: &Value) -> bool {
     let (required_a, required_b) = (names(a.get("required")), names(b.get("required")));
     let only_objects = types_a.len() == 1 && types_a.contains("object") && types_a == types_b;
     only_objects
-        && required_a.intersection(&required_b).any(|name| {
-            match (tag(&a, name), tag(&b, name)) {
-                (Some(a), Some(b)) => a.iter().all(|value| !b.contains(value)),
-                _ => false,
-            }
+        && required_a.intersection(&required_b).any(|name| match (tag(&a, name), tag(&b, name)) {
+            (Some(a), Some(b)) => a.iter().all(|value| !b.contains(value)),
+            _ => false,
         })
         || only_objects
             && closed_without(&a, &required_b).is_some_and(|apart| apart)

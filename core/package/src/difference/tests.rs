@@ -10,12 +10,8 @@ fn contained(outer: Value, inner: Value) -> bool {
 fn a_schema_takes_what_another_takes() {
     let text = || json!({"type": "string"});
     let object = |properties: Value| json!({"type": "object", "properties": properties});
-    let closed = |properties: Value, required: Value| {
-        json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
-    };
-    let tagged = |tag: &str| {
-        json!({"type": "object", "properties": {"kind": {"const": tag}}, "required": ["kind"]})
-    };
+    let closed = |properties: Value, required: Value| json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
+    let tagged = |tag: &str| json!({"type": "object", "properties": {"kind": {"const": tag}}, "required": ["kind"]});
     // (outer, inner, whether outer takes all of inner)
     let rows = [
         (json!({}), json!({"type": "string"}), true),
@@ -114,8 +110,22 @@ fn what_is_shown_to_be_contained_is() {
         json!({}),
     ];
     let values = [
-        json!(null), json!(0), json!(-1), json!(4), json!("a"), json!("abc"), json!([]), json!([1, 2]), json!(["a"]),
-        json!([1, 2, 3]), json!({}), json!({"a": 1}), json!({"a": "x"}), json!({"b": 1}), json!(1.5), json!(true),
+        json!(null),
+        json!(0),
+        json!(-1),
+        json!(4),
+        json!("a"),
+        json!("abc"),
+        json!([]),
+        json!([1, 2]),
+        json!(["a"]),
+        json!([1, 2, 3]),
+        json!({}),
+        json!({"a": 1}),
+        json!({"a": "x"}),
+        json!({"b": 1}),
+        json!(1.5),
+        json!(true),
     ];
     for outer in &schemas {
         for inner in schemas.iter().filter(|inner| contained(outer.clone(), (*inner).clone())) {
@@ -164,27 +174,36 @@ fn manifest(change: impl FnOnce(&mut Value)) -> Manifest {
     Manifest::parse(value.to_string().as_bytes()).unwrap()
 }
 
+fn push(manifest: &mut Value, list: &str, value: Value) {
+    manifest.pointer_mut(list).unwrap().as_array_mut().unwrap().push(value);
+}
+
 #[test]
 fn each_change_has_its_word_and_its_weight() {
     let old = manifest(|_| {});
-    assert_eq!(Difference::between(&old, &[], &manifest(|m| m["summary"] = json!("Other.")), &[]), Difference::default());
+    assert_eq!(
+        Difference::between(&old, &[], &manifest(|m| m["summary"] = json!("Other.")), &[]),
+        Difference::default()
+    );
     type Row = (&'static str, Bump, bool, fn(&mut Value));
     let rows: [Row; 17] = [
-        ("host-added", Bump::Minor, true, |m| m["egress"][1] = json!({"host": "b.example.com", "reason": "more"})),
+        ("host-added", Bump::Minor, true, |m| push(m, "/egress", json!({"host": "b.example.com", "reason": "more"}))),
         ("methods-widened", Bump::Minor, true, |m| m["egress"][0]["methods"] = json!(["GET", "POST"])),
         ("ports-widened", Bump::Minor, true, |m| m["egress"][0]["ports"] = json!([443, 8443])),
-        ("scope-added", Bump::Minor, true, |m| m["auth"][0]["scopes"][1] = json!({"name": "write", "reason": "x"})),
+        ("scope-added", Bump::Minor, true, |m| push(m, "/auth/0/scopes", json!({"name": "write", "reason": "x"}))),
         ("scope-removed", Bump::Patch, false, |m| m["auth"][0]["scopes"] = json!([])),
         ("credential-changed", Bump::Minor, true, |m| m["auth"][0]["type"] = json!("api-key")),
         ("credential-removed", Bump::Patch, false, |m| m["auth"] = json!([])),
         ("operation-added", Bump::Minor, false, |m| {
-            m["operations"][1] = m["operations"][0].clone();
-            m["operations"][1]["name"] = json!("list-more");
+            let mut more = m["operations"][0].clone();
+            more["name"] = json!("list-more");
+            push(m, "/operations", more);
         }),
         ("operation-added", Bump::Minor, true, |m| {
-            m["operations"][1] = m["operations"][0].clone();
-            m["operations"][1]["name"] = json!("remove");
-            m["operations"][1]["effect"] = json!("destructive");
+            let mut more = m["operations"][0].clone();
+            more["name"] = json!("remove");
+            more["effect"] = json!("destructive");
+            push(m, "/operations", more);
         }),
         ("effect-widened", Bump::Minor, true, |m| m["operations"][0]["effect"] = json!("write")),
         ("idempotence-lost", Bump::Major, false, |m| m["operations"][0]["idempotent"] = json!(false)),

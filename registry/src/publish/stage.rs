@@ -1,0 +1,70 @@
+//! The first step: bytes are there.
+
+use jackfield_db::Conn;
+use jackfield_package::{Digest, PackageName};
+use semver::Version;
+use uuid::Uuid;
+
+use super::{State, Why, store};
+use crate::{Problem, Shared, account::Actor, limits::STAGED_PER_PACKAGE};
+
+/// What has been pushed under a version tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Staged {
+    /// Digest of the one layer: the component.
+    pub component: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Digest of the OCI manifest.
+    pub oci_manifest: Digest,
+}
+
+/// Notes a release whose bytes are stored. The caller has authorised `actor` to publish this package, and calls this in the
+/// transaction that writes the tag. The same bytes again are fine, whatever state they are in.
+///
+/// # Errors
+/// 409 `version-exists` if the version has other bytes, 409 `staged-too-many`, 400 `version-malformed`.
+pub async fn stage(
+    registry: &Shared,
+    conn: &mut Conn,
+    actor: &Actor,
+    package: &PackageName,
+    version: &Version,
+    staged: Staged,
+) -> Result<(), Problem> {
+    if !version.build.is_empty() {
+        let message = format!("`{version}` carries build metadata: two releases could be called the same");
+        return Err(Problem::bad_request("version-malformed", message));
+    }
+    let now = registry.now();
+    store::ensure_package(conn, package, now).await?;
+    if let Some(release) = store::find(conn, package, version).await? {
+        if release.oci_manifest == staged.oci_manifest.to_string() {
+            return Ok(());
+        }
+        let message = format!("{package}@{version} is {}, with other bytes ({})", release.state, release.component);
+        return Err(Problem::conflict("version-exists", message).hint(match release.state()? {
+            State::Staged | State::Held => {
+                "publish another version, or withdraw that one first: it has not been released"
+            }
+            _ => "a version is its bytes for ever: publish another version",
+        }));
+    }
+    if store::count_staged(conn, package).await? >= STAGED_PER_PACKAGE {
+        let message = format!("{STAGED_PER_PACKAGE} versions of {package} are staged already");
+        return Err(Problem::conflict("staged-too-many", message).hint("publish or withdraw some of them first"));
+    }
+    let id = Uuid::now_v7().to_string();
+    let inserted = store::insert(conn, &id, package, version, staged, &actor.name, now).await;
+    match inserted {
+        Ok(()) => {}
+        // Another push of the same version was a moment faster.
+        Err(error) if error.is_unique() => {
+            let message = format!("{package}@{version} is being staged by somebody else at this moment");
+            return Err(Problem::conflict("version-exists", message));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    store::add_event(conn, &id, State::Staged, Why { actor: &actor.name, reason: None }, now).await?;
+    Ok(())
+}
