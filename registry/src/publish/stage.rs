@@ -14,7 +14,7 @@ pub struct Staged {
     /// Digest of the one layer: the component.
     pub component: Digest,
     /// Its size in bytes.
-    pub size: u64,
+    pub size: i64,
     /// Digest of the OCI manifest.
     pub oci_manifest: Digest,
 }

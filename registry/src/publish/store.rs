@@ -139,7 +139,7 @@ pub async fn insert(
                                staged_by, staged_at)
          VALUES ($1, $2, $3, 'staged', 'author', $4, $5, $6, $7, 0, $8, $4)")
         .bind(id).bind(package.to_string()).bind(version.to_string()).bind(now).bind(staged.component.to_string())
-        .bind(i64::try_from(staged.size).unwrap_or(i64::MAX)).bind(staged.oci_manifest.to_string()).bind(actor)
+        .bind(staged.size).bind(staged.oci_manifest.to_string()).bind(actor)
         .execute(c), rows)
     .map(drop)
 }
