@@ -52,7 +52,7 @@ pub async fn stage(
     }
     if store::count_staged(conn, package).await? >= STAGED_PER_PACKAGE {
         let message = format!("{STAGED_PER_PACKAGE} versions of {package} are staged already");
-        return Err(Problem::conflict("staged-too-many", message).hint("publish or withdraw some of them first"));
+        return Err(Problem::conflict("staged-too-many", message).hint("publish some of them first"));
     }
     let id = Uuid::now_v7().to_string();
     let inserted = store::insert(conn, &id, package, version, staged, &actor.name, now).await;
