@@ -178,8 +178,9 @@ fn redacted(url: &str) -> String {
 /// ```
 #[macro_export]
 macro_rules! on {
-    ($conn:expr, $c:ident => $query:expr) => {
-        match &mut *$conn {
+    ($conn:expr, $c:ident => $query:expr) => {{
+        let conn: &mut $crate::Conn = $conn;
+        match conn {
             $crate::Conn::Sqlite(slot) => {
                 let $c = slot.connection();
                 $query.await.map_err($crate::DbError::from)
@@ -189,9 +190,10 @@ macro_rules! on {
                 $query.await.map_err($crate::DbError::from)
             }
         }
-    };
-    ($conn:expr, $c:ident => $query:expr, rows) => {
-        match &mut *$conn {
+    }};
+    ($conn:expr, $c:ident => $query:expr, rows) => {{
+        let conn: &mut $crate::Conn = $conn;
+        match conn {
             $crate::Conn::Sqlite(slot) => {
                 let $c = slot.connection();
                 $query.await.map(|done| done.rows_affected()).map_err($crate::DbError::from)
@@ -201,5 +203,5 @@ macro_rules! on {
                 $query.await.map(|done| done.rows_affected()).map_err($crate::DbError::from)
             }
         }
-    };
+    }};
 }
