@@ -17,4 +17,5 @@ pub const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/0006_search.postgres.sql"),
         },
     },
+    Migration { version: 7, name: "index", sql: Sql::Both(include_str!("../migrations/0007_index.sql")) },
 ];

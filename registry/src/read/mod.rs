@@ -1,7 +1,8 @@
 //! Searching and reading what is released.
 
-mod caching;
+pub(crate) mod caching;
 pub(crate) mod facts;
+pub(crate) mod path;
 pub mod routes;
 pub mod search;
 mod time;
