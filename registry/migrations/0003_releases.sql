@@ -69,7 +69,8 @@ CREATE TABLE release_checks (
 -- Every signed statement that the registry has accepted. What has an index is in the log.
 CREATE TABLE statements (
     digest        TEXT PRIMARY KEY,        -- sha256 of the bundle's canonical bytes; what it is served by
-    leaf          TEXT NOT NULL UNIQUE,    -- sha256 of the log leaf's canonical bytes: one entry per signature
+    leaf          TEXT NOT NULL UNIQUE,    -- sha256 of `entry`: one entry per signature
+    entry         BYTEA NOT NULL,          -- the log leaf's canonical bytes, which hold the key that signed
     kind          TEXT NOT NULL,           -- publish, keyset, checks, audit, status
     key_id        TEXT NOT NULL,           -- who signed
     namespace     TEXT NOT NULL,           -- whom it is about

@@ -7,6 +7,13 @@ CREATE TABLE log_lease (
     expires_at    BIGINT NOT NULL
 );
 
+-- The order of entries, fixed before a tile is written: whoever sequences them, the tree of each size is the same. An
+-- entry is in the log only when a checkpoint covers it (`statements.log_index`).
+CREATE TABLE log_entries (
+    idx           BIGINT PRIMARY KEY,      -- from 0, without a gap
+    statement     TEXT NOT NULL UNIQUE REFERENCES statements (digest)
+);
+
 -- The newest row is the log. Written once, before it is published; a size is never signed twice.
 CREATE TABLE log_checkpoints (
     size          BIGINT PRIMARY KEY,

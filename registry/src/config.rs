@@ -30,7 +30,7 @@ pub struct Config {
     pub open_registration: bool,
     /// Bytes a new namespace may store.
     pub namespace_quota_bytes: i64,
-    /// Witnesses that are asked to cosign each checkpoint: their URLs.
+    /// Witnesses that are asked to cosign each checkpoint: `<vkey> <url>` each.
     pub witnesses: Vec<String>,
     /// OpenID Connect issuers whose identities may be trusted publishers.
     pub oidc_issuers: Vec<String>,

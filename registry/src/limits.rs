@@ -137,3 +137,11 @@ pub const HEADER_TIMEOUT_S: u64 = 20;
 pub const SHUTDOWN_S: u64 = 20;
 /// Versions of one package that wait for a signature: a stolen token can stage, and must not fill the store with it.
 pub const STAGED_PER_PACKAGE: i64 = 20;
+/// Entries that one round of the log's sequencer takes: some 4 MB of tiles, and a transaction of a fraction of a second.
+pub const LOG_BATCH_ENTRIES: i64 = 4096;
+
+/// Bytes of a witness's answer: a handful of signature lines.
+pub const WITNESS_ANSWER_BYTES: usize = 16 << 10;
+
+/// Logs that one witness watches: each is a line of its state file, which is written anew with each cosignature.
+pub const WITNESS_LOGS: usize = 256;

@@ -6,6 +6,7 @@
 mod kit;
 
 mod account_tokens;
+mod log;
 mod opens;
 mod read_rows;
 mod read_search;
