@@ -41,6 +41,24 @@ CREATE TABLE members (
     PRIMARY KEY (namespace, user_name)
 );
 
+-- Which namespace a public key signs for: one, for ever.
+CREATE TABLE namespace_keys (
+    public_key    TEXT PRIMARY KEY,        -- 64 hex digits
+    namespace     TEXT NOT NULL REFERENCES namespaces (name),
+    created_at    BIGINT NOT NULL
+);
+
+-- A keyset that the keys before did not sign: public for some days, then in force.
+CREATE TABLE keyset_recoveries (
+    namespace     TEXT PRIMARY KEY REFERENCES namespaces (name),
+    keys          TEXT NOT NULL,           -- JSON array of public keys
+    bundles       TEXT NOT NULL,           -- JSON array of the signed bundles
+    reason        TEXT NOT NULL,
+    requested_by  TEXT NOT NULL,           -- actor
+    effective_at  BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL
+);
+
 -- A CI identity that may publish without a stored secret.
 CREATE TABLE trusted_publishers (
     id            TEXT PRIMARY KEY,

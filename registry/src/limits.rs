@@ -145,3 +145,7 @@ pub const WITNESS_ANSWER_BYTES: usize = 16 << 10;
 
 /// Logs that one witness watches: each is a line of its state file, which is written anew with each cosignature.
 pub const WITNESS_LOGS: usize = 256;
+/// Days that a keyset which the keys before did not sign is public before it is in force: an owner on holiday sees it.
+pub const RECOVERY_DELAY_DAYS: i64 = 14;
+/// Seconds between a signature that proves control and now, either way: clocks differ.
+pub const CONTROL_AGE_S: i64 = 10 * 60;

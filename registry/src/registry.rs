@@ -57,7 +57,7 @@ impl Parts {
         Self {
             clock: Arc::new(SystemClock),
             validator: None,
-            resolver: Arc::new(crate::account::dns::SystemResolver),
+            resolver: Arc::new(account::dns::SystemResolver::default()),
             pool: PoolLimits::default(),
         }
     }

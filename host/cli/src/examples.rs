@@ -1,5 +1,9 @@
 //! What stands below the flags in every `--help`.
 
+mod account;
+
+pub(crate) use self::account::*;
+
 pub(crate) const TOP: &str = "\
 A connector's life:
   jackfield new hello --namespace acme && cd hello    # a folder that builds

@@ -1,6 +1,8 @@
 //! Every flag of the command, on one page. What a flag's text means is parsed here or in [`crate::values`]; what it does
 //! stands in `commands/`, one file a command.
 
+mod account;
+
 use std::path::PathBuf;
 
 use clap::{
@@ -9,6 +11,8 @@ use clap::{
 };
 use jackfield_host::grant::EgressGrant;
 use jackfield_package::Label;
+
+pub(crate) use self::account::*;
 
 use crate::{
     examples,
@@ -85,6 +89,12 @@ pub(crate) enum Command {
     Enable(Enable),
     Disable(Disable),
     Invoke(Invoke),
+    Login(Login),
+    Logout(Logout),
+    Whoami(Whoami),
+    User(User),
+    Token(Token),
+    Namespace(Namespace),
     Serve(Serve),
     #[command(hide = true)]
     CompileComponent(CompileComponent),

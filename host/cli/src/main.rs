@@ -87,6 +87,12 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Enable(flags) => commands::switch::run(&flags.name, true, context).await,
         Command::Disable(flags) => commands::switch::run(&flags.name, false, context).await,
         Command::Invoke(flags) => commands::invoke::run(flags, context).await,
+        Command::Login(flags) => commands::login::login(flags, context).await,
+        Command::Logout(flags) => commands::login::logout(flags, context).await,
+        Command::Whoami(flags) => commands::login::whoami(flags, context).await,
+        Command::User(flags) => commands::user::run(flags, context).await,
+        Command::Token(flags) => commands::token::run(flags, context).await,
+        Command::Namespace(flags) => commands::namespace::run(flags, context).await,
         Command::Serve(flags) => commands::serve::run(flags, context).await,
         // Handled before the runtime and its threads are there.
         Command::CompileComponent(flags) => commands::compile_component::run(&flags),

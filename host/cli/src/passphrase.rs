@@ -1,7 +1,7 @@
 //! Where a passphrase comes from: a descriptor, a file, or the person at the terminal. Never the command line, which
 //! every process of this machine can read.
 
-use std::{fs::File, io::Read as _};
+use std::{fs::File, io::Read};
 
 use zeroize::Zeroizing;
 
@@ -65,7 +65,7 @@ impl Passphrase {
 }
 
 /// Editors and `echo` end a file with a newline, which nobody means as part of the passphrase.
-fn first_line(file: File) -> std::io::Result<Secret> {
+pub(crate) fn first_line(file: impl Read) -> std::io::Result<Secret> {
     // Room for all of it from the start, so that growing leaves no copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(PASSPHRASE_BYTES as usize));
     file.take(PASSPHRASE_BYTES).read_to_end(&mut bytes)?;
@@ -77,7 +77,8 @@ fn first_line(file: File) -> std::io::Result<Secret> {
     Ok(bytes)
 }
 
-fn ask(prompt: &str) -> Result<Secret, Failed> {
+/// Asks the person at the terminal; nothing is echoed.
+pub(crate) fn ask(prompt: &str) -> Result<Secret, Failed> {
     match rpassword::prompt_password(prompt) {
         Ok(passphrase) => Ok(Zeroizing::new(passphrase.into_bytes())),
         Err(error)

@@ -5,7 +5,9 @@
 //! has *owners*, who say who belongs to it and which keys sign for it, and *publishers*, who stage releases.
 
 pub mod authority;
+pub mod control;
 pub mod dns;
+pub mod keysets;
 mod names;
 pub mod namespaces;
 mod password;

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use super::{
     Action, Actor, Target,
     authority::{PeerCaller, unauthenticated},
+    control,
+    keysets::{self, Keyset},
     namespaces::{self, Class, Decision, Namespace, Role},
     password::Password,
     store,
@@ -32,6 +34,10 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/namespaces", post(create_namespace).get(own_namespaces))
         .route("/v1/namespaces/{namespace}", get(show_namespace))
         .route("/v1/namespaces/{namespace}/members/{user}", put(set_member).delete(remove_member))
+        .route("/v1/namespaces/{namespace}/control", post(prove_control))
+        .route("/v1/namespaces/{namespace}/keyset", post(change_keyset).get(show_keysets))
+        .route("/v1/namespaces/{namespace}/recovery", post(announce_recovery).delete(stop_recovery))
+        .route("/v1/namespaces/{namespace}/recovery/complete", post(complete_recovery))
         .route("/v1/moderation/namespaces", get(held_namespaces))
         .route("/v1/moderation/namespaces/{namespace}", post(decide_namespace))
         .route("/v1/moderation/users/{user}", post(disable_user))
@@ -207,12 +213,73 @@ async fn show_namespace(
     let mut conn = registry.db.read().await?;
     let found = namespaces::find(&mut conn, &name).await?.ok_or_else(|| namespaces::not_found(name.as_str()))?;
     let mut shown = serde_json::to_value(found).map_err(|error| Problem::internal(&error))?;
+    shown["keyset"] = json!(keysets::current(&mut conn, &name).await?);
+    shown["recovery"] = json!(keysets::recovery(&mut conn, &name).await?);
     if actor.may_read(&mut conn, &Target::Namespace(name.clone())).await? {
         let members = store::members(&mut conn, name.as_str()).await?;
         let members = members.into_iter().map(|row| json!({ "user": row.user_name, "role": row.role }));
         shown["members"] = members.collect::<Vec<_>>().into();
     }
     Ok(Json(shown))
+}
+
+async fn prove_control(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(namespace): Path<String>,
+    Body(proof): Body<control::Proof>,
+) -> Result<Json<Value>, Problem> {
+    let proven = control::prove(&registry, &actor, &namespace.parse()?, proof).await?;
+    Ok(Json(json!({ "control": proven })))
+}
+
+async fn change_keyset(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(namespace): Path<String>,
+    Body(change): Body<keysets::Change>,
+) -> Result<(StatusCode, Json<Keyset>), Problem> {
+    let keyset = keysets::change(&registry, &actor, &namespace.parse()?, change).await?;
+    Ok((StatusCode::CREATED, Json(keyset)))
+}
+
+async fn show_keysets(
+    State(registry): State<Shared>,
+    Path(namespace): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let name: Label = namespace.parse()?;
+    let mut conn = registry.db.read().await?;
+    if namespaces::find(&mut conn, &name).await?.is_none() {
+        return Err(namespaces::not_found(name.as_str()));
+    }
+    Ok(Json(json!({ "keysets": keysets::chain(&mut conn, &name).await? })))
+}
+
+async fn announce_recovery(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(namespace): Path<String>,
+    Body(new): Body<keysets::NewRecovery>,
+) -> Result<(StatusCode, Json<keysets::Recovery>), Problem> {
+    let announced = keysets::announce(&registry, &actor, &namespace.parse()?, new).await?;
+    Ok((StatusCode::CREATED, Json(announced)))
+}
+
+async fn stop_recovery(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(namespace): Path<String>,
+) -> Result<StatusCode, Problem> {
+    keysets::stop(&registry, &actor, &namespace.parse()?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn complete_recovery(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(namespace): Path<String>,
+) -> Result<Json<Keyset>, Problem> {
+    Ok(Json(keysets::complete(&registry, &actor, &namespace.parse()?).await?))
 }
 
 #[derive(Deserialize)]

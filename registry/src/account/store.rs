@@ -244,3 +244,78 @@ pub(crate) async fn add_audit(conn: &mut Conn, row: &AuditRow) -> Result<u64> {
         .bind(&row.id).bind(row.at).bind(&row.actor).bind(&row.token).bind(&row.action).bind(&row.target)
         .bind(row.allowed).bind(&row.detail).execute(c), rows)
 }
+
+/// A keyset of a namespace.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct KeysetRow {
+    pub(crate) version: i64,
+    pub(crate) threshold: i64,
+    /// JSON.
+    pub(crate) keys: String,
+    pub(crate) statement: String,
+    pub(crate) created_at: Micros,
+}
+
+/// Oldest first.
+pub(crate) async fn keysets(conn: &mut Conn, namespace: &str) -> Result<Vec<KeysetRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT version, threshold, keys, statement, created_at FROM keysets WHERE namespace = $1 ORDER BY version")
+        .bind(namespace).fetch_all(c))
+}
+
+pub(crate) async fn add_keyset(conn: &mut Conn, namespace: &str, row: &KeysetRow) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO keysets (namespace, version, threshold, keys, statement, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(namespace).bind(row.version).bind(row.threshold).bind(&row.keys).bind(&row.statement).bind(row.created_at)
+        .execute(c), rows)
+}
+
+/// Makes a key a namespace's, unless it is another's already; whose it is.
+pub(crate) async fn claim_key(conn: &mut Conn, key: &str, namespace: &str, now: Micros) -> Result<String> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO namespace_keys (public_key, namespace, created_at) VALUES ($1, $2, $3) ON CONFLICT (public_key) DO NOTHING")
+        .bind(key).bind(namespace).bind(now).execute(c), rows)?;
+    on!(conn, c => sqlx::query_scalar("SELECT namespace FROM namespace_keys WHERE public_key = $1").bind(key).fetch_one(c))
+}
+
+pub(crate) async fn key_owner(conn: &mut Conn, key: &str) -> Result<Option<String>> {
+    on!(conn, c => sqlx::query_scalar("SELECT namespace FROM namespace_keys WHERE public_key = $1")
+        .bind(key).fetch_optional(c))
+}
+
+pub(crate) async fn is_key_revoked(conn: &mut Conn, key_id: &str) -> Result<bool> {
+    let newest: Option<String> = on!(conn, c => sqlx::query_scalar(
+        "SELECT action FROM statuses WHERE key_id = $1 ORDER BY id DESC LIMIT 1").bind(key_id).fetch_optional(c))?;
+    Ok(newest.is_some_and(|action| action == "revoke"))
+}
+
+/// A keyset that is announced and not in force yet.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct RecoveryRow {
+    /// JSON.
+    pub(crate) keys: String,
+    /// JSON.
+    pub(crate) bundles: String,
+    pub(crate) reason: String,
+    pub(crate) requested_by: String,
+    pub(crate) effective_at: Micros,
+    pub(crate) created_at: Micros,
+}
+
+pub(crate) async fn recovery(conn: &mut Conn, namespace: &str) -> Result<Option<RecoveryRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT keys, bundles, reason, requested_by, effective_at, created_at FROM keyset_recoveries WHERE namespace = $1")
+        .bind(namespace).fetch_optional(c))
+}
+
+pub(crate) async fn add_recovery(conn: &mut Conn, namespace: &str, row: &RecoveryRow) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO keyset_recoveries (namespace, keys, bundles, reason, requested_by, effective_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (namespace) DO NOTHING")
+        .bind(namespace).bind(&row.keys).bind(&row.bundles).bind(&row.reason).bind(&row.requested_by)
+        .bind(row.effective_at).bind(row.created_at).execute(c), rows)
+}
+
+pub(crate) async fn remove_recovery(conn: &mut Conn, namespace: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM keyset_recoveries WHERE namespace = $1").bind(namespace).execute(c), rows)
+}

@@ -79,7 +79,7 @@ impl TestRegistry {
         let mut parts = Parts {
             clock: clock.clone(),
             validator: None,
-            resolver: Arc::new(SystemResolver),
+            resolver: Arc::new(SystemResolver::default()),
             pool: PoolLimits { connections: 8, ..PoolLimits::default() },
         };
         change(&mut config, &mut parts);
