@@ -149,3 +149,21 @@ pub const WITNESS_LOGS: usize = 256;
 pub const RECOVERY_DELAY_DAYS: i64 = 14;
 /// Seconds between a signature that proves control and now, either way: clocks differ.
 pub const CONTROL_AGE_S: i64 = 10 * 60;
+/// Bytes of an identity token: those of CI services have some 2 000.
+pub const ID_TOKEN_BYTES: usize = 16 << 10;
+/// Seconds since an identity token was made at the most: CI asks for one when it needs it.
+pub const ID_TOKEN_AGE_S: i64 = 3600;
+/// Bytes of an issuer's discovery document or key set.
+pub const ISSUER_BYTES: usize = 256 << 10;
+/// Keys of an issuer: it rotates among a handful.
+pub const ISSUER_KEYS: usize = 64;
+/// Seconds that an issuer's keys are remembered.
+pub const ISSUER_KEYS_AGE_S: i64 = 600;
+/// Seconds between two questions to an issuer, whatever keys tokens claim: a stranger shall not make this registry knock there.
+pub const ISSUER_ASKED_EVERY_S: i64 = 30;
+/// Claims of a trusted publisher.
+pub const CLAIMS: usize = 16;
+/// Bytes of a claim's name, and of its value.
+pub const CLAIM_BYTES: usize = 300;
+/// Trusted publishers of a namespace: a workflow for each package of a large team.
+pub const PUBLISHERS_PER_NAMESPACE: usize = 200;

@@ -16,9 +16,7 @@ use crate::{
 #[serde(tag = "method", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Proof {
     /// `_jackfield.<domain>` has a TXT record `jackfield-namespace=<namespace>`.
-    Dns {
-        domain: String,
-    },
+    Dns { domain: String },
     /// A signature over [`challenge`].
     Key {
         key: PublicKey,

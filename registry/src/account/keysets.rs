@@ -116,7 +116,10 @@ pub(crate) async fn change(
 async fn must_be_for_connectors(conn: &mut Conn, name: &Label) -> Result<(), Problem> {
     let namespace = namespaces::find(conn, name).await?.ok_or_else(|| namespaces::not_found(name.as_str()))?;
     if namespace.class != Class::Connector {
-        return Err(Problem::bad_request("namespace-class", format!("namespace `{name}` is generic: nothing in it is signed")));
+        return Err(Problem::bad_request(
+            "namespace-class",
+            format!("namespace `{name}` is generic: nothing in it is signed"),
+        ));
     }
     if !namespace.is_active() {
         return Err(namespaces::held(name.as_str(), namespace.reason.as_deref()));
@@ -226,7 +229,10 @@ pub(crate) async fn announce(
     new: NewRecovery,
 ) -> Result<Recovery, Problem> {
     if new.reason.is_empty() || new.reason.len() > LABEL_TEXT_BYTES {
-        return Err(Problem::bad_request("reason-missing", format!("a recovery has a reason of 1 to {LABEL_TEXT_BYTES} bytes")));
+        return Err(Problem::bad_request(
+            "reason-missing",
+            format!("a recovery has a reason of 1 to {LABEL_TEXT_BYTES} bytes"),
+        ));
     }
     let mut tx = registry.db.begin().await?;
     actor.authorise(registry, &mut tx, Action::Moderate, &Target::Namespace(namespace.clone())).await?;
@@ -252,7 +258,10 @@ pub(crate) async fn announce(
 /// Verified as a change that needs none of the keys before: every key in it has signed.
 async fn recovered(conn: &mut Conn, namespace: &Label, bundles: &[Bundle]) -> Result<KeysetStatement, Problem> {
     let Some(previous) = current(conn, namespace).await? else {
-        return Err(Problem::conflict("keyset-none", format!("namespace `{namespace}` has no keys that could be lost")));
+        return Err(Problem::conflict(
+            "keyset-none",
+            format!("namespace `{namespace}` has no keys that could be lost"),
+        ));
     };
     let nobody = KeysetStatement { threshold: 0, keys: Vec::new(), ..previous.to_statement(namespace) };
     Ok(accept_keyset(Some(&nobody), bundles)?)

@@ -10,7 +10,9 @@ pub mod dns;
 pub mod keysets;
 mod names;
 pub mod namespaces;
+mod oidc;
 mod password;
+mod publishers;
 pub(crate) mod rate;
 pub mod routes;
 mod store;
@@ -27,11 +29,21 @@ pub struct Door {
     pub(crate) sign_ins: rate::Limiter,
     /// All requests.
     pub(crate) requests: rate::Limiter,
+    /// Identity tokens that have been exchanged.
+    pub(crate) exchanged: rate::Limiter,
+    /// Whose identity tokens are trusted.
+    pub(crate) issuers: oidc::Issuers,
 }
 
 impl Door {
     pub(crate) fn new() -> Self {
-        Self { passwords: password::Passwords::new(), sign_ins: rate::Limiter::new(), requests: rate::Limiter::new() }
+        Self {
+            passwords: password::Passwords::new(),
+            sign_ins: rate::Limiter::new(),
+            requests: rate::Limiter::new(),
+            exchanged: rate::Limiter::new(),
+            issuers: oidc::Issuers::new(),
+        }
     }
 }
 

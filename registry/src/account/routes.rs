@@ -17,6 +17,7 @@ use super::{
     keysets::{self, Keyset},
     namespaces::{self, Class, Decision, Namespace, Role},
     password::Password,
+    publishers,
     store,
     tokens::{self, Issued, Wanted},
     users,
@@ -38,6 +39,9 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/namespaces/{namespace}/keyset", post(change_keyset).get(show_keysets))
         .route("/v1/namespaces/{namespace}/recovery", post(announce_recovery).delete(stop_recovery))
         .route("/v1/namespaces/{namespace}/recovery/complete", post(complete_recovery))
+        .route("/v1/namespaces/{namespace}/publishers", post(add_publisher).get(list_publishers))
+        .route("/v1/namespaces/{namespace}/publishers/{id}", delete(remove_publisher))
+        .route("/v1/token-exchange", post(exchange_token))
         .route("/v1/moderation/namespaces", get(held_namespaces))
         .route("/v1/moderation/namespaces/{namespace}", post(decide_namespace))
         .route("/v1/moderation/users/{user}", post(disable_user))
@@ -243,10 +247,7 @@ async fn change_keyset(
     Ok((StatusCode::CREATED, Json(keyset)))
 }
 
-async fn show_keysets(
-    State(registry): State<Shared>,
-    Path(namespace): Path<String>,
-) -> Result<Json<Value>, Problem> {
+async fn show_keysets(State(registry): State<Shared>, Path(namespace): Path<String>) -> Result<Json<Value>, Problem> {
     let name: Label = namespace.parse()?;
     let mut conn = registry.db.read().await?;
     if namespaces::find(&mut conn, &name).await?.is_none() {
@@ -280,6 +281,41 @@ async fn complete_recovery(
     Path(namespace): Path<String>,
 ) -> Result<Json<Keyset>, Problem> {
     Ok(Json(keysets::complete(&registry, &actor, &namespace.parse()?).await?))
+}
+
+async fn add_publisher(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(namespace): Path<String>,
+    Body(new): Body<publishers::NewPublisher>,
+) -> Result<(StatusCode, Json<publishers::Publisher>), Problem> {
+    let added = publishers::add(&registry, &actor, &namespace.parse()?, new).await?;
+    Ok((StatusCode::CREATED, Json(added)))
+}
+
+async fn list_publishers(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(namespace): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({ "publishers": publishers::list(&registry, &actor, &namespace.parse()?).await? })))
+}
+
+async fn remove_publisher(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path((namespace, id)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    publishers::remove(&registry, &actor, &namespace.parse()?, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Without an actor: the identity token is who it is.
+async fn exchange_token(
+    State(registry): State<Shared>,
+    Body(exchange): Body<publishers::Exchange>,
+) -> Result<(StatusCode, Json<Issued>), Problem> {
+    Ok((StatusCode::CREATED, Json(publishers::exchange(&registry, exchange).await?)))
 }
 
 #[derive(Deserialize)]

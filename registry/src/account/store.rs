@@ -319,3 +319,40 @@ pub(crate) async fn add_recovery(conn: &mut Conn, namespace: &str, row: &Recover
 pub(crate) async fn remove_recovery(conn: &mut Conn, namespace: &str) -> Result<u64> {
     on!(conn, c => sqlx::query("DELETE FROM keyset_recoveries WHERE namespace = $1").bind(namespace).execute(c), rows)
 }
+
+/// A trusted publisher.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct PublisherRow {
+    pub(crate) id: String,
+    pub(crate) namespace: String,
+    pub(crate) pattern: String,
+    pub(crate) issuer: String,
+    /// JSON.
+    pub(crate) claims: String,
+    pub(crate) created_at: Micros,
+}
+
+pub(crate) async fn publishers(conn: &mut Conn, namespace: &str) -> Result<Vec<PublisherRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT id, namespace, pattern, issuer, claims, created_at FROM trusted_publishers WHERE namespace = $1 ORDER BY id")
+        .bind(namespace).fetch_all(c))
+}
+
+/// Of all namespaces.
+pub(crate) async fn publishers_of(conn: &mut Conn, issuer: &str) -> Result<Vec<PublisherRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT id, namespace, pattern, issuer, claims, created_at FROM trusted_publishers WHERE issuer = $1 ORDER BY id")
+        .bind(issuer).fetch_all(c))
+}
+
+pub(crate) async fn add_publisher(conn: &mut Conn, row: &PublisherRow) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO trusted_publishers (id, namespace, pattern, issuer, claims, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(&row.id).bind(&row.namespace).bind(&row.pattern).bind(&row.issuer).bind(&row.claims).bind(row.created_at)
+        .execute(c), rows)
+}
+
+pub(crate) async fn remove_publisher(conn: &mut Conn, namespace: &str, id: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM trusted_publishers WHERE namespace = $1 AND id = $2")
+        .bind(namespace).bind(id).execute(c), rows)
+}

@@ -45,10 +45,7 @@ pub(crate) async fn login(flags: flags::Login, context: &Context) -> Done {
     let remote = Remote::with_token(&flags.registry, Some(token.to_string()), context)?;
     let me: Me = remote.get("/v1/me").await?;
     let mut credentials = Credentials::load(context)?;
-    credentials.keep(
-        &remote,
-        Kept { id: me.token.clone(), user: me.user.clone(), token: token.to_string() },
-    );
+    credentials.keep(&remote, Kept { id: me.token.clone(), user: me.user.clone(), token: token.to_string() });
     credentials.save(context)?;
     context.ui.answer(&json!({ "registry": remote.base(), "me": me }), |page| {
         page.line(&format!("Signed in to {} as {}.", remote.base(), me.name));
@@ -57,13 +54,18 @@ pub(crate) async fn login(flags: flags::Login, context: &Context) -> Done {
 
 fn token(flags: &flags::Login) -> Result<Zeroizing<String>, Failed> {
     if flags.token_stdin {
-        let bytes = first_line(std::io::stdin().lock()).map_err(|error| Failed::file("cannot read the token", &error))?;
+        let bytes =
+            first_line(std::io::stdin().lock()).map_err(|error| Failed::file("cannot read the token", &error))?;
         return text(bytes);
     }
     if let Some(path) = &flags.token_file {
         return from_file(path, "the token");
     }
-    text(ask("Token: ").map_err(|failed| failed.hint("hand it in: --token-file PATH or --token-stdin; or sign in with --user NAME"))?)
+    text(
+        ask("Token: ").map_err(|failed| {
+            failed.hint("hand it in: --token-file PATH or --token-stdin; or sign in with --user NAME")
+        })?,
+    )
 }
 
 /// From a file, or from the person at the terminal.
@@ -119,11 +121,8 @@ pub(crate) async fn whoami(flags: flags::Whoami, context: &Context) -> Done {
             ("packages", me.pattern.clone()),
             ("actions", me.actions.join(", ")),
         ]);
-        let rows: Vec<_> = me
-            .namespaces
-            .iter()
-            .map(|row| vec![shown(&row["namespace"]), shown(&row["role"])])
-            .collect();
+        let rows: Vec<_> =
+            me.namespaces.iter().map(|row| vec![shown(&row["namespace"]), shown(&row["role"])]).collect();
         if !rows.is_empty() {
             page.gap().table(&["namespace", "role"], &rows);
         }
