@@ -21,7 +21,7 @@ use super::authority::unauthenticated;
 use crate::{
     Problem, Shared,
     clock::{Micros, SECOND},
-    limits::{ID_TOKEN_AGE_S, ID_TOKEN_BYTES, ISSUER_BYTES, ISSUER_KEYS, ISSUER_KEYS_AGE_S, ISSUER_ASKED_EVERY_S},
+    limits::{ID_TOKEN_AGE_S, ID_TOKEN_BYTES, ISSUER_ASKED_EVERY_S, ISSUER_BYTES, ISSUER_KEYS, ISSUER_KEYS_AGE_S},
 };
 
 /// Seconds that clocks may differ.
@@ -66,11 +66,17 @@ impl Issuers {
             Err(_) => return Err(malformed()),
         };
         if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {
-            return Err(unauthenticated("id-token-algorithm", "the identity token is signed with neither RS256 nor ES256"));
+            return Err(unauthenticated(
+                "id-token-algorithm",
+                "the identity token is signed with neither RS256 nor ES256",
+            ));
         }
         let issuer = unverified_issuer(token).ok_or_else(malformed)?;
         if !registry.config.oidc_issuers.contains(&issuer) {
-            return Err(unauthenticated("issuer-unknown", "the identity token is of no issuer that this registry knows"));
+            return Err(unauthenticated(
+                "issuer-unknown",
+                "the identity token is of no issuer that this registry knows",
+            ));
         }
         let kid = header.kid.as_deref().unwrap_or_default();
         let key = self.key(registry, &issuer, kid).await?.filter(|key| fits(key, header.alg)).ok_or_else(|| {
@@ -124,7 +130,8 @@ impl Issuers {
         if discovery.issuer != issuer {
             return Err(format!("it says that it is `{}`", discovery.issuer));
         }
-        let keys: Keys = serde_json::from_slice(&self.get(&discovery.jwks_uri).await?).map_err(|error| error.to_string())?;
+        let keys: Keys =
+            serde_json::from_slice(&self.get(&discovery.jwks_uri).await?).map_err(|error| error.to_string())?;
         if keys.keys.len() > ISSUER_KEYS {
             return Err(format!("it has more than {ISSUER_KEYS} keys"));
         }

@@ -80,7 +80,8 @@ pub(crate) async fn add(
         return Err(Problem::bad_request("issuer-not-configured", "this registry does not know the issuer")
             .hint(format!("it knows: {}", registry.config.oidc_issuers.join(", "))));
     }
-    let pattern = new.pattern.parse::<Pattern>().ok().filter(|pattern| Pattern::Namespace(namespace.clone()).includes(pattern));
+    let pattern =
+        new.pattern.parse::<Pattern>().ok().filter(|pattern| Pattern::Namespace(namespace.clone()).includes(pattern));
     let Some(pattern) = pattern else {
         return Err(Problem::bad_request(
             "pattern-malformed",
@@ -89,9 +90,10 @@ pub(crate) async fn add(
     };
     // What every token of the issuer says tells nobody apart.
     let tells = new.claims.keys().any(|name| !matches!(name.as_str(), "iss" | "aud" | "exp" | "iat" | "nbf" | "jti"));
-    let short = new.claims.iter().all(|(name, value)| {
-        (1..=CLAIM_BYTES).contains(&name.len()) && (1..=CLAIM_BYTES).contains(&value.len())
-    });
+    let short = new
+        .claims
+        .iter()
+        .all(|(name, value)| (1..=CLAIM_BYTES).contains(&name.len()) && (1..=CLAIM_BYTES).contains(&value.len()));
     if !tells || !short || new.claims.len() > CLAIMS {
         return Err(Problem::bad_request(
             "claims-malformed",
@@ -172,7 +174,9 @@ pub(crate) async fn exchange(registry: &Shared, exchange: Exchange) -> Result<Is
                 .hint("an owner says so: jackfield namespace publisher add"));
         }
         // Several rows for the same packages are one.
-        _ if wanted.is_some() || matching.iter().all(|(_, pattern)| *pattern == matching[0].1) => matching.swap_remove(0),
+        _ if wanted.is_some() || matching.iter().all(|(_, pattern)| *pattern == matching[0].1) => {
+            matching.swap_remove(0)
+        }
         _ => {
             return Err(Problem::conflict("publisher-ambiguous", "this identity is trusted for several packages")
                 .hint("say which: {\"packages\": \"acme:crm\"}"));

@@ -17,8 +17,7 @@ use super::{
     keysets::{self, Keyset},
     namespaces::{self, Class, Decision, Namespace, Role},
     password::Password,
-    publishers,
-    store,
+    publishers, store,
     tokens::{self, Issued, Wanted},
     users,
 };
