@@ -7,6 +7,8 @@ mod kit;
 
 mod account_tokens;
 mod log;
+mod oci_client;
+mod oci_conformance;
 mod opens;
 mod read_rows;
 mod read_search;
