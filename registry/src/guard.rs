@@ -22,7 +22,7 @@ use crate::{
     },
     clock::SECOND,
     keys::uuid_v7,
-    limits::{REQUEST_BODY_BYTES, REQUEST_TIMEOUT_S, UPLOAD_TIMEOUT_S},
+    limits::{OCI_REQUESTS_FACTOR, REQUEST_BODY_BYTES, REQUEST_TIMEOUT_S, UPLOAD_TIMEOUT_S},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -89,11 +89,15 @@ fn often_enough(registry: &Shared, request: &Request) -> Result<(), Problem> {
     if per_minute == 0 || is_question {
         return Ok(());
     }
+    // One push of an image is a hundred requests, and its clients don't wait when they are told to.
+    let of_oci = request.uri().path().starts_with("/v2/");
+    let per_minute = if of_oci { per_minute.saturating_mul(OCI_REQUESTS_FACTOR) } else { per_minute };
     let rate = Rate { burst: per_minute, every: 60 * SECOND / i64::from(per_minute).min(60 * SECOND) };
     let by_token =
         request.headers().get(header::AUTHORIZATION).map(|value| hex::encode(tokens::hash(value.as_bytes())));
     let by_address = Some(address_for_counting(address));
     for caller in [by_address, by_token].into_iter().flatten() {
+        let caller = if of_oci { format!("v2 {caller}") } else { caller };
         registry.door.requests.take(&caller, rate, registry.now()).map_err(|wait| {
             too_many("too-many-requests", &format!("more than {per_minute} requests a minute"), wait)
         })?;

@@ -90,6 +90,10 @@ pub const DRAIN_BYTES: usize = 8 << 20;
 /// Seconds that a token of `/v2/token` lives: a push of one large blob that asks again in between.
 pub const OCI_TOKEN_S: i64 = 300;
 
+/// How many times as often as elsewhere may be asked under `/v2/`: what is one act of a person is a hundred requests of his
+/// OCI client.
+pub const OCI_REQUESTS_FACTOR: u32 = 10;
+
 /// Scopes that one token may name: clients ask for one or two.
 pub const OCI_TOKEN_SCOPES: usize = 16;
 

@@ -51,7 +51,8 @@ pub(crate) async fn tags(call: &Call) -> Result<Response, Problem> {
 /// `GET /v2/<name>/referrers/<digest>?artifactType=…`: an index, empty if there is nothing. Never 404: that would say that
 /// this registry does not have the API.
 pub(crate) async fn referrers(call: &Call, subject: &ContentDigest) -> Result<Response, Problem> {
-    let artifact_type = call.parameter("artifactType");
+    // No media type has a space in it; clients that send `+json` as it is mean the plus.
+    let artifact_type = call.parameter("artifactType").map(|text| text.replace(' ', "+"));
     let last = call.parameter("last").unwrap_or_default();
     let mut conn = call.registry.db.read().await?;
     let staged_too = call.caller.sees_staged(&call.registry, &mut conn, &call.repository).await?;

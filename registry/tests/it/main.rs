@@ -9,6 +9,7 @@ mod account_tokens;
 mod log;
 mod oci_client;
 mod oci_conformance;
+mod oci_hostile;
 mod opens;
 mod read_rows;
 mod read_search;
