@@ -171,3 +171,25 @@ pub const CLAIMS: usize = 16;
 pub const CLAIM_BYTES: usize = 300;
 /// Trusted publishers of a namespace: a workflow for each package of a large team.
 pub const PUBLISHERS_PER_NAMESPACE: usize = 200;
+
+/// Packages in one answer about a namespace.
+pub const NAMESPACE_PAGE: i64 = 200;
+
+/// Packages whose downloads and installs wait in memory to be written; more are not counted until then. 10 seconds of a busy
+/// registry, 5 MiB.
+pub const COUNTS_KEPT: usize = 50_000;
+
+/// Characters of a review, and of a reply to one: two pages.
+pub const REVIEW_CHARS: usize = 4_000;
+
+/// Characters of a reason: a sentence or two. As much as a status statement takes.
+pub const REASON_CHARS: usize = 240;
+
+/// Reviews in one answer.
+pub const REVIEWS_PAGE: i64 = 20;
+
+/// Flags in one answer: a moderator's morning.
+pub const FLAGS_PAGE: i64 = 200;
+
+/// Characters of an advisory: two pages.
+pub const ADVISORY_CHARS: usize = 8_000;

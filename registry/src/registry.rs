@@ -34,6 +34,8 @@ pub struct Registry {
     pub validator: Option<Arc<dyn Validator>>,
     /// What looks up the TXT records that prove control of a name.
     pub resolver: Arc<dyn TxtResolver>,
+    /// Downloads and installs that wait to be written.
+    pub counts: crate::read::counts::Counts,
     /// What stands between requests at the door.
     pub door: account::Door,
 }
@@ -80,7 +82,8 @@ impl Registry {
         let keys = Keys::open(&config)?;
         let Parts { clock, validator, resolver, .. } = parts;
         let door = account::Door::new();
-        let registry = Arc::new(Self { config, db, blobs, keys, clock, validator, resolver, door });
+        let registry =
+            Arc::new(Self { config, db, blobs, keys, clock, validator, resolver, counts: Default::default(), door });
         account::users::first_start(&registry).await?;
         Ok(registry)
     }
@@ -107,6 +110,7 @@ impl Registry {
             crate::log::worker::run(self.clone(), stop.clone()),
             crate::index::worker(self.clone(), stop.clone()),
             crate::oci::worker::run(self.clone(), stop.clone()),
+            crate::read::counts::worker(self.clone(), stop.clone()),
         );
     }
 }

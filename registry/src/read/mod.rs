@@ -1,8 +1,13 @@
 //! Searching and reading what is released.
 
 pub(crate) mod caching;
+pub mod counts;
+pub mod diff;
 pub(crate) mod facts;
+pub mod packages;
 pub(crate) mod path;
+pub mod permissions;
 pub mod routes;
 pub mod search;
-mod time;
+pub(crate) mod store;
+pub(crate) mod time;

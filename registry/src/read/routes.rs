@@ -1,10 +1,25 @@
 //! Routes of read.
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 
-use super::search;
+use super::{diff, packages, search};
 use crate::Shared;
 
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/v1/packages", get(search::routes::search))
+    Router::new()
+        .route("/v1/packages", get(search::routes::search))
+        .route("/v1/packages/{ns}/{name}", get(packages::package))
+        .route("/v1/packages/{ns}/{name}/diff", get(diff::diff))
+        .route("/v1/packages/{ns}/{name}/{version}", get(packages::release))
+        .route("/v1/packages/{ns}/{name}/{version}/manifest", get(packages::manifest))
+        .route("/v1/packages/{ns}/{name}/{version}/permissions", get(packages::permissions))
+        .route("/v1/packages/{ns}/{name}/{version}/readme", get(packages::readme))
+        .route("/v1/packages/{ns}/{name}/{version}/checks", get(packages::checks))
+        .route("/v1/packages/{ns}/{name}/{version}/statements", get(packages::statements))
+        .route("/v1/packages/{ns}/{name}/{version}/installs", post(packages::installed))
+        .route("/v1/namespaces/{ns}/packages", get(packages::namespace_packages))
+        .route("/v1/statements/{digest}", get(packages::statement))
 }

@@ -11,5 +11,8 @@ mod oci_client;
 mod oci_conformance;
 mod oci_hostile;
 mod opens;
+mod read_packages;
 mod read_rows;
 mod read_search;
+mod review_stories;
+mod status_advisories;

@@ -130,7 +130,8 @@ async fn insert(conn: &mut Conn, row: &Row, name: &PackageName) {
 /// Sets how often a package was installed.
 pub async fn installs(registry: &TestRegistry, package: &str, count: i64) {
     let mut tx = registry.shared.db.begin().await.unwrap();
-    on!(&mut tx, c => sqlx::query("UPDATE packages SET installs = $2 WHERE name = $1").bind(package).bind(count).execute(c), rows)
+    let conn: &mut Conn = &mut tx;
+    on!(conn, c => sqlx::query("UPDATE packages SET installs = $2 WHERE name = $1").bind(package).bind(count).execute(c), rows)
         .unwrap();
     search::reindex(&mut tx, &package.parse().unwrap()).await.unwrap();
     tx.commit().await.unwrap();

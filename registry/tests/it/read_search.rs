@@ -229,7 +229,7 @@ async fn nothing_that_is_typed_is_a_query_of_the_database() {
             ("?cursor=AAAA".to_owned(), "cursor-invalid"),
             ("?cursor=%27%20OR%201".to_owned(), "cursor-invalid"),
             (format!("?cursor={}", "A".repeat(32)), "cursor-invalid"),
-            (format!("?cursor={}", "A".repeat(100_000)), "cursor-invalid"),
+            (format!("?cursor={}", "A".repeat(50_000)), "cursor-invalid"),
         ] {
             registry.get(&format!("/v1/packages{query}")).send().await.expect_problem(400, code);
         }
