@@ -193,3 +193,32 @@ pub const FLAGS_PAGE: i64 = 200;
 
 /// Characters of an advisory: two pages.
 pub const ADVISORY_CHARS: usize = 8_000;
+
+// ── Publishing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Components that one process has examined at a time: each takes a core and up to 3 GiB.
+pub const CHECKS_AT_ONCE: usize = 2;
+
+/// How often an examination may come to no verdict before a person is asked.
+pub const CHECK_ATTEMPTS: i64 = 5;
+
+/// Seconds until the second attempt; each further one waits four times as long.
+pub const CHECK_RETRY_S: i64 = 5;
+
+/// Seconds of a lease beyond the validator's own time: to fetch the bytes before, and to write down the outcome after.
+pub const CHECK_GRACE_S: i64 = 60;
+
+/// Releases that are taken from the log to everybody's eyes in one round; the rest has its turn in the next.
+pub const RELEASES_A_ROUND: i64 = 100;
+
+/// Names that are read at a time when a new one is held against all others.
+pub const CONFUSABLE_PAGE: i64 = 1_000;
+
+/// Seconds that a request for progress may wait for news. Proxies end a silent request after a minute.
+pub const PROGRESS_WAIT_S: u64 = 30;
+
+/// Held releases in one answer to a moderator, the oldest ones.
+pub const HELD_SHOWN: i64 = 100;
+
+/// Characters of a moderator's reason and of an author's appeal.
+pub const REASON_CHARS: usize = 2_000;

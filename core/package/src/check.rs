@@ -86,6 +86,11 @@ pub(crate) struct Rule {
 /// Every rule, in the order of the report.
 const RULES: &[&[Rule]] = &[texts::RULES, egress::RULES, authority::RULES, json::RULES];
 
+/// The ids and levels of the rules that [`check`] applies, in the order of the report.
+pub fn rules() -> impl Iterator<Item = (&'static str, Level)> {
+    RULES.iter().copied().flatten().map(|rule| (rule.id, rule.level))
+}
+
 /// Applies every rule.
 pub fn check(package: &Package) -> Report {
     let outcomes = RULES.iter().copied().flatten().map(|rule| outcome(rule, (rule.faults)(package))).collect();

@@ -28,6 +28,7 @@ struct Inner {
     digest: Digest,
     manifest: Manifest,
     manifest_digest: Digest,
+    manifest_range: Range<usize>,
     readme: Option<Range<usize>>,
     icon: Option<Range<usize>>,
     imports: Vec<String>,
@@ -53,14 +54,25 @@ impl Package {
                 Refusal::new("readme-not-utf8", format!("byte {} of the README is not UTF-8", error.valid_up_to()))
             })?;
         }
-        let manifest_bytes = &bytes[manifest_range];
+        let manifest_bytes = &bytes[manifest_range.clone()];
         let manifest = Manifest::parse(manifest_bytes)?;
         let manifest_digest = Digest::of(manifest_bytes);
         let denied_stubs = world::check(&shape.imports, &shape.exports)?;
         validate(&bytes)?;
         let digest = Digest::of(&bytes);
         let Shape { imports, exports, .. } = shape;
-        let inner = Inner { digest, manifest, manifest_digest, readme, icon, imports, denied_stubs, exports, bytes };
+        let inner = Inner {
+            digest,
+            manifest,
+            manifest_digest,
+            manifest_range,
+            readme,
+            icon,
+            imports,
+            denied_stubs,
+            exports,
+            bytes,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -87,6 +99,12 @@ impl Package {
     /// The digest of the section `jackfield:manifest`, byte for byte.
     pub fn manifest_digest(&self) -> Digest {
         self.inner.manifest_digest
+    }
+
+    /// The section `jackfield:manifest`, byte for byte: what [`Self::manifest_digest`] is of.
+    pub fn manifest_text(&self) -> &str {
+        // Strict JSON is UTF-8: otherwise there would be no package.
+        std::str::from_utf8(&self.inner.bytes[self.inner.manifest_range.clone()]).unwrap_or_default()
     }
 
     /// The README: Markdown that nobody has made safe yet.

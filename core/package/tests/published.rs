@@ -102,7 +102,10 @@ fn each_code_and_rule_has_its_line_in_the_docs() {
         .filter(|word| !OTHERS.contains(word))
         .filter(|word| ![&errors, &spec, &admission].iter().any(|page| page.contains(&format!("| `{word}` |"))))
         .collect();
-    assert!(missing.is_empty(), "none of docs/errors/README.md, docs/spec/package.md and docs/spec/admission.md has a line for {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "none of docs/errors/README.md, docs/spec/package.md and docs/spec/admission.md has a line for {missing:?}"
+    );
 
     // And no line for what is gone.
     let line = Regex::new(r"(?m)^\| `([a-z0-9-]+)` \|").expect("a pattern");

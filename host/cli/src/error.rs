@@ -115,6 +115,21 @@ impl Failed {
         self
     }
 
+    /// What it says.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether something was not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.kind == Kind::NotFound
+    }
+
+    /// Whether it is nobody's mistake: trying again may help.
+    pub(crate) fn is_fault(&self) -> bool {
+        self.kind == Kind::Fault
+    }
+
     /// The same, with the place where it went wrong before its message.
     #[must_use]
     pub(crate) fn within(mut self, place: &str) -> Self {

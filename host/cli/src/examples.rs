@@ -107,6 +107,14 @@ Examples:
   openssl pkeyutl -verify -rawin -in evidence/pae.bin -sigfile evidence/sig.bin \\
       -pubin -inkey evidence/public.pem";
 
+pub(crate) const PUBLISH: &str = "\
+Examples:
+  jackfield publish target/jackfield/fetch-issues.wasm --key release
+  jackfield publish fetch-issues.wasm --key release --registry https://registry.example
+  jackfield publish --staged acme:fetch-issues@1.2.0 --key release
+
+Exit code 0: released, or with --no-wait: handed in. 3: a rule is broken, or a moderator must look at it.";
+
 pub(crate) const VERIFY: &str = "\
 Examples:
   jackfield verify fetch-issues.wasm --explain

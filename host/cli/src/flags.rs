@@ -95,9 +95,12 @@ pub(crate) enum Command {
     User(User),
     Token(Token),
     Namespace(Namespace),
+    Publish(Publish),
     Serve(Serve),
     #[command(hide = true)]
     CompileComponent(CompileComponent),
+    #[command(hide = true)]
+    ExamineComponent(ExamineComponent),
 }
 
 /// Start a connector: a folder that builds and passes its test
@@ -455,4 +458,34 @@ pub(crate) struct Serve {
 pub(crate) enum Served {
     /// The registry
     Registry,
+}
+
+/// Examines one component within limits; the registry runs this as a child process.
+#[derive(Debug, Args)]
+pub(crate) struct ExamineComponent {
+    pub(crate) component: PathBuf,
+    pub(crate) memory_bytes: u64,
+    pub(crate) seconds: u64,
+}
+
+/// Publish a component: check, upload, sign, and wait until it is released
+#[derive(Debug, Args)]
+#[command(after_help = examples::PUBLISH)]
+pub(crate) struct Publish {
+    /// A component that `jackfield build` wrote; with --staged left out
+    #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath, required_unless_present = "staged", conflicts_with = "staged")]
+    pub(crate) component: Option<PathBuf>,
+    /// Sign what another tool has staged, such as `wkg` or `oras`: fetches it, checks it, signs it
+    #[arg(long, value_name = "NAME@VERSION")]
+    pub(crate) staged: Option<String>,
+    /// Which key of this home signs
+    #[arg(long, value_name = "NAME", value_parser = crate::values::label)]
+    pub(crate) key: Label,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
+    #[command(flatten)]
+    pub(crate) registry: RegistryUrl,
+    /// Don't wait until it is released
+    #[arg(long)]
+    pub(crate) no_wait: bool,
 }

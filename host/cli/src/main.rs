@@ -11,6 +11,7 @@ mod commands;
 mod context;
 mod difference;
 mod error;
+mod examine;
 mod examples;
 mod flags;
 mod installed;
@@ -24,6 +25,7 @@ mod sandbox;
 mod store;
 mod template;
 mod ui;
+mod validator;
 mod values;
 mod words;
 
@@ -56,6 +58,9 @@ fn main() -> ExitCode {
 fn start(global: flags::Global, command: Command) -> Done {
     if let Command::CompileComponent(flags) = command {
         return commands::compile_component::run(&flags);
+    }
+    if let Command::ExamineComponent(flags) = command {
+        return commands::examine_component::run(&flags);
     }
     let context = Context::new(global)?;
     init_tracing(&context, matches!(command, Command::Serve(_)));
@@ -93,9 +98,11 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::User(flags) => commands::user::run(flags, context).await,
         Command::Token(flags) => commands::token::run(flags, context).await,
         Command::Namespace(flags) => commands::namespace::run(flags, context).await,
+        Command::Publish(flags) => commands::publish::run(flags, context).await,
         Command::Serve(flags) => commands::serve::run(flags, context).await,
         // Handled before the runtime and its threads are there.
         Command::CompileComponent(flags) => commands::compile_component::run(&flags),
+        Command::ExamineComponent(flags) => commands::examine_component::run(&flags),
     }
 }
 

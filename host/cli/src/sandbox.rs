@@ -63,6 +63,15 @@ impl Sandbox {
         Ok(self.host.describe(&verified).await?)
     }
 
+    /// The same, with the reason why not apart from what failed around it.
+    pub(crate) async fn try_describe(
+        &self,
+        package: &Package,
+    ) -> Result<Result<String, jackfield_host::Failure>, Failed> {
+        let (verified, _) = self.verified(package)?;
+        Ok(self.host.describe(&verified).await)
+    }
+
     /// Installs it with this grant.
     pub(crate) async fn install(&self, package: &Package, grant: Grant) -> Result<Installation, Failed> {
         let (verified, bundle) = self.verified(package)?;

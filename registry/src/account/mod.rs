@@ -8,7 +8,7 @@ pub mod authority;
 pub mod control;
 pub mod dns;
 pub mod keysets;
-mod names;
+pub(crate) mod names;
 pub mod namespaces;
 mod oidc;
 mod password;

@@ -6,9 +6,12 @@
 //! releases. [`release::State`] is the story's table of contents; each step of it is one transaction, so that a crash at any
 //! point leaves a state from which the next start goes on.
 
+pub mod decision;
 pub mod release;
 pub mod routes;
+pub mod rules;
 pub mod stage;
+pub mod statements;
 pub mod store;
 pub mod worker;
 

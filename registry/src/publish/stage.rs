@@ -20,7 +20,8 @@ pub struct Staged {
 }
 
 /// Notes a release whose bytes are stored. The caller has authorised `actor` to publish this package, and calls this in the
-/// transaction that writes the tag. The same bytes again are fine, whatever state they are in.
+/// transaction that writes the tag. The same bytes again are fine, whatever state they are in; other bytes replace those that
+/// nobody has signed for, so that a stolen token can't occupy a version.
 ///
 /// # Errors
 /// 409 `version-exists` if the version has other bytes, 409 `staged-too-many`, 400 `version-malformed`.
@@ -42,13 +43,16 @@ pub async fn stage(
         if release.oci_manifest == staged.oci_manifest.to_string() {
             return Ok(());
         }
-        let message = format!("{package}@{version} is {}, with other bytes ({})", release.state, release.component);
-        return Err(Problem::conflict("version-exists", message).hint(match release.state()? {
-            State::Staged | State::Held => {
-                "publish another version, or withdraw that one first: it has not been released"
-            }
-            _ => "a version is its bytes for ever: publish another version",
-        }));
+        let state = release.state()?;
+        let reason = format!("other bytes were pushed: {}", staged.component);
+        let why = Why { actor: &actor.name, reason: Some(&reason) };
+        let replaced = state == State::Staged
+            && super::change(conn, &release.id, State::Staged, State::Rejected, why, now).await?;
+        if !replaced {
+            let message = format!("{package}@{version} is {state}, with other bytes: {}", release.component);
+            return Err(Problem::conflict("version-exists", message)
+                .hint("a version is its bytes, for ever: publish another version"));
+        }
     }
     if store::count_staged(conn, package).await? >= STAGED_PER_PACKAGE {
         let message = format!("{STAGED_PER_PACKAGE} versions of {package} are staged already");

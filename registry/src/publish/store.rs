@@ -208,3 +208,265 @@ pub async fn checks(conn: &mut Conn, id: &str) -> Result<Vec<Check>> {
         "SELECT id, title, level, state, message, hint FROM release_checks WHERE release_id = $1 ORDER BY seq")
         .bind(id).fetch_all(c))
 }
+
+/// Makes whoever else would change a release of this package wait until this transaction ends.
+pub async fn lock_package(conn: &mut Conn, package: &str, now: Micros) -> Result<()> {
+    on!(conn, c => sqlx::query("UPDATE packages SET updated_at = $2 WHERE name = $1").bind(package).bind(now).execute(c), rows)
+        .map(drop)
+}
+
+/// A publish statement that was handed in.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct HandedIn {
+    /// Who signed.
+    pub key_id: String,
+    /// SHA-256 of what was signed.
+    pub payload: String,
+    /// The bundle.
+    pub bundle: Vec<u8>,
+}
+
+/// Keeps a publish statement until the release has passed: one a key, the newest.
+pub async fn put_bundle(conn: &mut Conn, id: &str, new: &HandedIn, public_key: &str, now: Micros) -> Result<()> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO release_bundles (release_id, key_id, public_key, payload, bundle, accepted_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (release_id, key_id) DO UPDATE SET payload = $4, bundle = $5, accepted_at = $6")
+        .bind(id).bind(new.key_id.as_str()).bind(public_key).bind(new.payload.as_str()).bind(new.bundle.as_slice())
+        .bind(now).execute(c), rows)
+    .map(drop)
+}
+
+/// The publish statements of a release.
+pub async fn bundles(conn: &mut Conn, id: &str) -> Result<Vec<HandedIn>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT key_id, payload, bundle FROM release_bundles WHERE release_id = $1 ORDER BY accepted_at, key_id")
+        .bind(id).fetch_all(c))
+}
+
+/// A namespace's keys as they count now.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct KeysetRow {
+    /// From 1.
+    pub version: i64,
+    /// How many must sign.
+    pub threshold: i64,
+    /// JSON array of public keys in hex.
+    pub keys: String,
+}
+
+/// A namespace's newest keyset.
+pub async fn keyset(conn: &mut Conn, namespace: &str) -> Result<Option<KeysetRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT version, threshold, keys FROM keysets WHERE namespace = $1 ORDER BY version DESC LIMIT 1")
+        .bind(namespace).fetch_optional(c))
+}
+
+/// Keys of a namespace that were revoked and not lifted: their ids, and since which index.
+pub async fn revoked_keys(conn: &mut Conn, namespace: &str) -> Result<Vec<(String, Option<i64>)>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT key_id, since_index FROM statuses s WHERE namespace = $1 AND key_id IS NOT NULL AND action = 'revoke'
+         AND NOT EXISTS (SELECT 1 FROM statuses newer WHERE newer.namespace = s.namespace AND newer.key_id = s.key_id
+                         AND newer.action = 'lift' AND (newer.at, newer.id) > (s.at, s.id))")
+        .bind(namespace).fetch_all(c))
+}
+
+/// What the rules compare a release with.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Earlier {
+    /// Its version.
+    pub version: String,
+    /// Digest of its component.
+    pub component: String,
+    /// Its manifest's JSON.
+    pub manifest: Option<String>,
+    /// JSON of [`super::rules::StoredFacts`].
+    pub facts: Option<String>,
+}
+
+/// Releases of a package that everybody has seen, the newest release first.
+pub async fn released(conn: &mut Conn, package: &str) -> Result<Vec<Earlier>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT version, component, manifest, facts FROM releases
+         WHERE package = $1 AND released_at IS NOT NULL ORDER BY released_at DESC, id DESC")
+        .bind(package).fetch_all(c))
+}
+
+/// The package's newest release by time: what the next statement names as `previous`.
+pub async fn last_released(conn: &mut Conn, package: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = on!(conn, c => sqlx::query_as(
+        "SELECT component FROM releases WHERE package = $1 AND released_at IS NOT NULL
+         ORDER BY released_at DESC, id DESC LIMIT 1")
+        .bind(package).fetch_optional(c))?;
+    Ok(row.map(|(component,)| component))
+}
+
+/// Another release of the package that is on its way: `previous` is a chain, so they go one after the other.
+pub async fn in_flight(conn: &mut Conn, package: &str, but: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = on!(conn, c => sqlx::query_as(
+        "SELECT version FROM releases WHERE package = $1 AND id <> $2 AND state IN ('checking', 'ready', 'logged') LIMIT 1")
+        .bind(package).bind(but).fetch_optional(c))?;
+    Ok(row.map(|(version,)| version))
+}
+
+/// Takes the release that has waited longest for an examination, for this process and until then. Counts the attempt now, so
+/// that one which takes the process down is counted too.
+pub async fn claim(conn: &mut Conn, holder: &str, until: Micros, now: Micros) -> Result<Option<Release>> {
+    on!(conn, c => sqlx::query_as(
+        "UPDATE releases SET lease_holder = $1, lease_until = $2, attempts = attempts + 1
+         WHERE id = (SELECT id FROM releases WHERE state = 'checking' AND (retry_at IS NULL OR retry_at <= $3)
+                     AND (lease_until IS NULL OR lease_until <= $3) ORDER BY state_at, id LIMIT 1)
+           AND state = 'checking' AND (lease_until IS NULL OR lease_until <= $3)
+         RETURNING *")
+        .bind(holder).bind(until).bind(now).fetch_optional(c))
+}
+
+/// Whether this process still holds the release; if so nobody else changes it until this transaction ends.
+pub async fn hold_lease(conn: &mut Conn, id: &str, holder: &str, until: Micros) -> Result<bool> {
+    on!(conn, c => sqlx::query(
+        "UPDATE releases SET lease_until = $3 WHERE id = $1 AND lease_holder = $2 AND state = 'checking'")
+        .bind(id).bind(holder).bind(until).execute(c), rows)
+    .map(|met| met == 1)
+}
+
+/// No verdict this time.
+pub async fn put_off(conn: &mut Conn, id: &str, holder: &str, reason: &str, retry_at: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "UPDATE releases SET lease_holder = NULL, lease_until = NULL, retry_at = $4, reason = $3
+         WHERE id = $1 AND lease_holder = $2 AND state = 'checking'")
+        .bind(id).bind(holder).bind(reason).bind(retry_at).execute(c), rows)
+}
+
+/// Counts an attempt back that found nothing wrong and only came too early.
+pub async fn not_counted(conn: &mut Conn, id: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE releases SET attempts = attempts - 1 WHERE id = $1 AND attempts > 0")
+        .bind(id).execute(c), rows)
+}
+
+/// Starts counting anew, after a person has decided.
+pub async fn reset_attempts(conn: &mut Conn, id: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE releases SET attempts = 0 WHERE id = $1").bind(id).execute(c), rows)
+}
+
+/// What the examination found in the bytes.
+#[derive(Clone, Debug)]
+pub struct Found<'a> {
+    /// The section `jackfield:manifest`.
+    pub manifest: &'a str,
+    /// Its digest.
+    pub manifest_digest: &'a str,
+    /// JSON of [`super::rules::StoredFacts`].
+    pub facts: &'a str,
+    /// The README.
+    pub readme: Option<&'a str>,
+    /// Version of the rules.
+    pub ruleset: &'a str,
+}
+
+/// Writes it into the release's row.
+pub async fn set_found(conn: &mut Conn, id: &str, found: &Found<'_>) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "UPDATE releases SET manifest = $2, manifest_digest = $3, facts = $4, readme = $5, ruleset = $6 WHERE id = $1")
+        .bind(id).bind(found.manifest).bind(found.manifest_digest).bind(found.facts).bind(found.readme)
+        .bind(found.ruleset).execute(c), rows)
+}
+
+/// Makes a release wait for a statement.
+pub async fn await_statement(conn: &mut Conn, id: &str, statement: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO release_statements (release_id, statement) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(id).bind(statement).execute(c), rows)
+}
+
+/// A statement that a release waits for.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Awaited {
+    /// Its digest.
+    pub digest: String,
+    /// publish or checks.
+    pub kind: String,
+    /// Who signed.
+    pub key_id: String,
+    /// The bundle.
+    pub bundle: Vec<u8>,
+}
+
+/// The statements that a release waits for.
+pub async fn awaited(conn: &mut Conn, id: &str) -> Result<Vec<Awaited>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT s.digest, s.kind, s.key_id, s.bundle FROM release_statements r JOIN statements s ON s.digest = r.statement
+         WHERE r.release_id = $1 ORDER BY s.digest")
+        .bind(id).fetch_all(c))
+}
+
+/// Releases that have passed and are not yet out, the oldest first.
+pub async fn passed(conn: &mut Conn, limit: i64) -> Result<Vec<Release>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT * FROM releases WHERE state IN ('ready', 'logged') ORDER BY state_at, id LIMIT $1")
+        .bind(limit).fetch_all(c))
+}
+
+/// Notes when a release came out, and that its package is no longer empty. A lifted one keeps its time.
+pub async fn set_released(conn: &mut Conn, id: &str, package: &str, now: Micros) -> Result<()> {
+    on!(conn, c => sqlx::query("UPDATE releases SET released_at = $2 WHERE id = $1 AND released_at IS NULL")
+        .bind(id).bind(now).execute(c), rows)?;
+    on!(conn, c => sqlx::query("UPDATE packages SET state = 'active', updated_at = $2 WHERE name = $1")
+        .bind(package).bind(now).execute(c), rows)
+    .map(drop)
+}
+
+/// A package's row, as far as publishing looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct PackageRow {
+    /// `staged` or `active`.
+    pub state: String,
+    /// Who let a confusable name pass.
+    pub name_approved_by: Option<String>,
+}
+
+/// The package's row.
+pub async fn package(conn: &mut Conn, name: &str) -> Result<Option<PackageRow>> {
+    on!(conn, c => sqlx::query_as("SELECT state, name_approved_by FROM packages WHERE name = $1")
+        .bind(name).fetch_optional(c))
+}
+
+/// Lets a confusable name pass.
+pub async fn approve_name(conn: &mut Conn, name: &str, actor: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE packages SET name_approved_by = $2 WHERE name = $1 AND name_approved_by IS NULL")
+        .bind(name).bind(actor).execute(c), rows)
+}
+
+/// Names of packages that have been released, one page of them.
+pub async fn active_packages(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = on!(conn, c => sqlx::query_as(
+        "SELECT name FROM packages WHERE state = 'active' AND name > $1 ORDER BY name LIMIT $2")
+        .bind(after).bind(limit).fetch_all(c))?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+/// The bytes of an OCI manifest.
+pub async fn oci_manifest(conn: &mut Conn, repository: &str, digest: &str) -> Result<Option<Vec<u8>>> {
+    let row: Option<(Vec<u8>,)> = on!(conn, c => sqlx::query_as(
+        "SELECT bytes FROM manifests WHERE repository = $1 AND digest = $2")
+        .bind(repository).bind(digest).fetch_optional(c))?;
+    Ok(row.map(|(bytes,)| bytes))
+}
+
+/// What the author says about a hold or a rejection.
+pub async fn set_appeal(conn: &mut Conn, id: &str, appeal: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE releases SET appeal = $2 WHERE id = $1").bind(id).bind(appeal).execute(c), rows)
+}
+
+/// Releases that wait for a person, the oldest first.
+pub async fn held(conn: &mut Conn, limit: i64) -> Result<Vec<Release>> {
+    on!(conn, c => sqlx::query_as("SELECT * FROM releases WHERE state = 'held' ORDER BY state_at, id LIMIT $1")
+        .bind(limit).fetch_all(c))
+}
+
+/// Another release of the package that has passed and is not out yet.
+pub async fn about_to_release(conn: &mut Conn, package: &str, but: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = on!(conn, c => sqlx::query_as(
+        "SELECT version FROM releases WHERE package = $1 AND id <> $2 AND state IN ('ready', 'logged') LIMIT 1")
+        .bind(package).bind(but).fetch_optional(c))?;
+    Ok(row.map(|(version,)| version))
+}

@@ -3,37 +3,38 @@
 use std::path::{Path, PathBuf};
 
 use jackfield_package::{
-    Package, Refusal, Verified,
-    check::{Level, Outcome, State, check, describe_matches},
-    key::SigningKey,
-    statement::sign_publish,
-    verify::{Namespaces, Trust, TrustedKey, verify},
+    Refusal,
+    check::{Level, Outcome, State},
 };
+use jackfield_registry::validator::{Validator as _, ValidatorFault};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::{
     commands::build,
     context::Context,
     error::{Done, Failed, Kind},
-    flags,
+    examine, flags,
     packages::read_package,
     page::{Mark, Page, bytes},
     project::Project,
-    store::random,
+    validator::ChildValidator,
     words::{count, shell_path},
 };
 
-/// How often `describe` is asked: a connector that rolls dice or looks at the clock gives itself away.
-const DESCRIPTIONS: usize = 3;
+/// Seconds for one component: as many as a registry gives it by default.
+const SECONDS: u64 = 120;
 
 pub(crate) async fn run(flags: flags::Check, context: &Context) -> Done {
     let path = find_component(&flags.path, context).await?;
     let package = read_package(&path, context)?;
-    let mut outcomes = check(&package).outcomes;
-    if !flags.no_run {
-        outcomes.push(describe(&package, context).await?);
-    }
+    let outcomes = if flags.no_run {
+        examine::read(package.bytes().to_vec()).1.outcomes
+    } else {
+        let progress = context.ui.progress(&format!("Compiling {} to ask what it is…", package.manifest().name));
+        let outcomes = examined(&path).await?;
+        drop(progress);
+        outcomes
+    };
     let broken =
         |level: Level| outcomes.iter().filter(|outcome| outcome.level == level && outcome.state != State::Pass).count();
     let (errors, warnings) = (broken(Level::Error), broken(Level::Warning));
@@ -45,14 +46,13 @@ pub(crate) async fn run(flags: flags::Check, context: &Context) -> Done {
     context.ui.answer(&answer, |page| {
         let size = bytes(package.size() as u64);
         page.line(&format!("{}: {} {}, {size}", path.display(), manifest.name, manifest.version));
-        page.mark(2, Mark::Good, "component", "valid, with a manifest, and imports only what a host may give");
         for outcome in &outcomes {
             write(page, outcome);
         }
     })?;
     if errors == 0 {
         let told = if warnings == 0 { String::new() } else { format!(", {}", count(warnings, "warning")) };
-        context.ui.note(&format!("{} held{told}.", count(outcomes.len() + 1 - warnings, "check")));
+        context.ui.note(&format!("{} held{told}.", count(outcomes.len() - warnings, "check")));
         return Ok(());
     }
     Err(Refusal::new("check-failed", format!("{} of `{}` failed", count(errors, "check"), path.display()))
@@ -60,7 +60,7 @@ pub(crate) async fn run(flags: flags::Check, context: &Context) -> Done {
         .into())
 }
 
-fn write(page: &mut Page, outcome: &Outcome) {
+pub(crate) fn write(page: &mut Page, outcome: &Outcome) {
     let mark = match (outcome.state, outcome.level) {
         (State::Pass, _) => Mark::Good,
         (_, Level::Error) => Mark::Bad,
@@ -83,43 +83,13 @@ async fn find_component(path: &Path, context: &Context) -> Result<PathBuf, Faile
     Ok(build::build(&Project::load(path)?, false, context).await?.path)
 }
 
-/// Asks the code what it is, in the sandbox, and compares the answers with each other and with the manifest.
-async fn describe(package: &Package, context: &Context) -> Result<Outcome, Failed> {
-    let verified = for_this_check(package)?;
-    let home = tempfile::tempdir().map_err(|error| Failed::file("cannot make a folder to check in", &error))?;
-    let progress = context.ui.progress(&format!("Compiling {} to ask what it is…", package.manifest().name));
-    let host = context.host_at(home.path().to_owned())?;
-    let mut answers = Vec::with_capacity(DESCRIPTIONS);
-    for _ in 0..DESCRIPTIONS {
-        match host.describe(&verified).await {
-            Ok(answer) => answers.push(answer),
-            // Not a verdict on the connector.
-            Err(jackfield_host::failure::Failure::Host(fault)) => return Err(fault.into()),
-            Err(failure) => {
-                let mut outcome = describe_matches(package.manifest(), "");
-                outcome.message = format!("describe() gave no answer: {failure}");
-                return Ok(outcome);
-            }
-        }
-    }
-    drop(progress);
-    let mut outcome = describe_matches(package.manifest(), &answers[0]);
-    if answers.iter().any(|answer| *answer != answers[0]) {
-        outcome.state = State::Fail;
-        outcome.message = "describe() gives another answer each time: it must give the same bytes".to_owned();
-        outcome.hint = Some("let `describe` use no clock, no randomness and no unordered map".to_owned());
-    }
-    Ok(outcome)
-}
-
-/// The host runs nothing that is not verified, and what is checked may not be signed yet: so it is signed here, in memory, by a
-/// key that nobody else has and that is gone when this returns.
-fn for_this_check(package: &Package) -> Result<Verified, Failed> {
-    let mut seed = Zeroizing::new([0; 32]);
-    random(&mut *seed)?;
-    let key = SigningKey::from_seed(*seed);
-    let trust = Trust::new(vec![TrustedKey { key: key.public_key(), namespaces: Namespaces::All }]);
-    verify(package, &[sign_publish(package, &key)], &trust).verdict.map_err(|refusal| {
-        Failed::new(Kind::Fault, refusal.code, format!("cannot prepare the check: {}", refusal.message))
-    })
+/// What the registry's own validator says of it.
+pub(crate) async fn examined(component: &Path) -> Result<Vec<Outcome>, Failed> {
+    let fault = |fault: ValidatorFault| {
+        Failed::new(Kind::Fault, "examine-failed", format!("`{}` could not be examined: {fault}", component.display()))
+    };
+    let validator =
+        ChildValidator::new(SECONDS).map_err(|error| Failed::file("cannot find this program itself", &error))?;
+    let examination = validator.validate(component).await.map_err(fault)?;
+    Ok(examination.outcomes)
 }

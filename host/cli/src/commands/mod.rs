@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod compile_component;
+pub(crate) mod examine_component;
 pub(crate) mod grant;
 pub(crate) mod inspect;
 pub(crate) mod install;
@@ -12,6 +13,7 @@ pub(crate) mod list;
 pub(crate) mod login;
 pub(crate) mod namespace;
 pub(crate) mod new;
+pub(crate) mod publish;
 pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod switch;

@@ -1,6 +1,6 @@
 //! `jackfield serve`: the registry on a port.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use jackfield_registry::{
     Config, Problem, Registry,
@@ -15,6 +15,7 @@ use crate::{
     context::{Context, read_bounded},
     error::{Done, Failed, Kind},
     flags,
+    validator::ChildValidator,
 };
 
 /// Bytes of a configuration file: it has some twenty keys.
@@ -27,7 +28,8 @@ pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
             .hint("such as 127.0.0.1:8787, or [::1]:0 for a port that the system chooses")
     })?;
     let data = config.data.clone();
-    let registry = Registry::open(config, parts(context)?).await.map_err(problem)?;
+    let parts = parts(config.validator_timeout_s)?;
+    let registry = Registry::open(config, parts).await.map_err(problem)?;
     registry.check().await.map_err(problem)?;
     if flags.check {
         registry.db.close().await;
@@ -47,8 +49,9 @@ pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
     Ok(())
 }
 
-fn parts(_context: &Context) -> Result<Parts, Failed> {
-    Ok(Parts::system())
+fn parts(timeout_s: u64) -> Result<Parts, Failed> {
+    let validator = ChildValidator::new(timeout_s).map_err(|error| Failed::file("cannot find this program", &error))?;
+    Ok(Parts { validator: Some(Arc::new(validator)), ..Parts::system() })
 }
 
 /// The file, then the environment, then the flags: each over what was before.

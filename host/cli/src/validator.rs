@@ -1,0 +1,106 @@
+//! The registry's validator: this same program as a child, under limits of memory and time, with nothing to take hold of.
+//!
+//! Hostile bytes are read and run there and nowhere else. Whatever happens to the child is a [`ValidatorFault`], never a verdict.
+
+use std::{
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jackfield_registry::validator::{Examination, Validator, ValidatorFault};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    process::Command,
+    time::timeout,
+};
+
+/// The hidden command: see `commands/examine_component.rs`.
+const EXAMINE_COMMAND: &str = "examine-component";
+
+/// Bytes of private memory that the child may have. The sandbox's pool of stacks and tables reserves half of it.
+const MEMORY_BYTES: u64 = 4 << 30;
+/// Bytes of an examination: a manifest and a README of 256 KiB each, twice as long in JSON, and the outcomes.
+const ANSWER_BYTES: u64 = 4 << 20;
+/// Bytes of what a failing child has to say.
+const LAST_WORDS_BYTES: u64 = 4 << 10;
+
+/// SIGXCPU: the time of the processor is used up.
+const OUT_OF_CPU: i32 = 24;
+
+/// Examines components in a child process each.
+#[derive(Clone, Debug)]
+pub(crate) struct ChildValidator {
+    program: PathBuf,
+    memory_bytes: u64,
+    timeout_s: u64,
+}
+
+impl ChildValidator {
+    /// One that gives each component so many seconds.
+    ///
+    /// # Errors
+    /// If this program can't find itself.
+    pub(crate) fn new(timeout_s: u64) -> std::io::Result<Self> {
+        Ok(Self { program: std::env::current_exe()?, memory_bytes: MEMORY_BYTES, timeout_s })
+    }
+}
+
+#[async_trait]
+impl Validator for ChildValidator {
+    async fn validate(&self, component: &Path) -> Result<Examination, ValidatorFault> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| ValidatorFault::Failed(format!("{what}: {error}"));
+        // A folder of its own to leave things in, which goes with it, also when it is killed.
+        let folder = tempfile::Builder::new().prefix("jackfield-examine-").tempdir();
+        let folder = folder.map_err(|error| failed("no folder for it", &error))?;
+        let component = std::path::absolute(component).map_err(|error| failed("its path", &error))?;
+        let mut child = Command::new(&self.program)
+            .arg(EXAMINE_COMMAND)
+            .arg(&component)
+            .args([self.memory_bytes.to_string(), self.timeout_s.to_string()])
+            .env_clear()
+            .env("TMPDIR", folder.path())
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed("it does not start", &error))?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let ends = async {
+            let (answer, said) = tokio::join!(bounded(stdout, ANSWER_BYTES), bounded(stderr, LAST_WORDS_BYTES));
+            // One that has said too much is stuck at its pipe.
+            let answer =
+                answer.ok_or_else(|| ValidatorFault::Failed(format!("it said more than {ANSWER_BYTES} bytes")))?;
+            let status = child.wait().await.map_err(|error| failed("it can't be waited for", &error))?;
+            judge(status, &said.unwrap_or_default())?;
+            serde_json::from_slice(&answer).map_err(|error| failed("what it said is no examination", &error))
+        };
+        timeout(Duration::from_secs(self.timeout_s), ends).await.unwrap_or(Err(ValidatorFault::TimedOut))
+    }
+}
+
+/// Everything up to the end; none if that is more, or can't be read.
+async fn bounded(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    pipe?.take(most + 1).read_to_end(&mut bytes).await.ok()?;
+    (bytes.len() as u64 <= most).then_some(bytes)
+}
+
+fn judge(status: ExitStatus, said: &[u8]) -> Result<(), ValidatorFault> {
+    if status.success() {
+        return Ok(());
+    }
+    if let Some(signal) = status.signal() {
+        return Err(match signal {
+            OUT_OF_CPU => ValidatorFault::TimedOut,
+            signal => ValidatorFault::Killed(format!("signal {signal}")),
+        });
+    }
+    let said = String::from_utf8_lossy(said);
+    let last: String = said.trim().chars().filter(|c| !c.is_control()).take(300).collect();
+    Err(ValidatorFault::Failed(format!("{status}: {last}")))
+}
