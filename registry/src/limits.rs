@@ -221,4 +221,4 @@ pub const PROGRESS_WAIT_S: u64 = 30;
 pub const HELD_SHOWN: i64 = 100;
 
 /// Characters of a moderator's reason and of an author's appeal.
-pub const REASON_CHARS: usize = 2_000;
+pub const DECISION_CHARS: usize = 2_000;

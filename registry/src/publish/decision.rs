@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Problem, Shared,
     account::{Action, Actor, Target},
-    limits::REASON_CHARS,
+    limits::DECISION_CHARS,
 };
 
 /// What it comes to.
@@ -82,8 +82,8 @@ async fn by_id(conn: &mut Conn, id: &str) -> Result<Release, Problem> {
 
 fn bounded(reason: &str) -> Result<&str, Problem> {
     let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_CHARS {
-        let message = format!("a reason has 1 to {REASON_CHARS} characters: others read it");
+    if reason.is_empty() || reason.chars().count() > DECISION_CHARS {
+        let message = format!("a reason has 1 to {DECISION_CHARS} characters: others read it");
         return Err(Problem::bad_request("reason-missing", message));
     }
     Ok(reason)
