@@ -182,3 +182,53 @@ Examples:
   jackfield serve --config /etc/jackfield/registry.toml --check
   jackfield serve --listen 127.0.0.1:0 --output json | jq -r .listening
   jackfield login --registry http://127.0.0.1:8787 --token-file jackfield-registry/operator-token";
+
+pub(crate) const REGISTRY: &str = "\
+Examples:
+  jackfield registry add https://registry.example
+  jackfield registry list";
+
+pub(crate) const REGISTRY_ADD: &str = "\
+Examples:
+  jackfield registry add https://registry.example
+  jackfield registry add https://registry.example --log-key registry.example+1a2b3c4d+AbCd";
+
+pub(crate) const REGISTRY_LIST: &str = "\
+Examples:
+  jackfield registry list
+  jackfield registry list --output json";
+
+pub(crate) const REGISTRY_REMOVE: &str = "\
+Examples:
+  jackfield registry remove registry.example";
+
+pub(crate) const UPGRADE: &str = "\
+Examples:
+  jackfield upgrade                  # all; what asks for more waits for your word
+  jackfield upgrade acme:crm@1.3.0   # also on its first day
+  jackfield upgrade acme:crm --yes   # agree to what it asks for beyond the release before
+
+What it may do stays as granted: see `jackfield grant NAME`.";
+
+pub(crate) const OUTDATED: &str = "\
+Examples:
+  jackfield outdated
+  jackfield outdated --output json";
+
+pub(crate) const STATUS: &str = "\
+Examples:
+  jackfield status
+  jackfield status --offline
+
+Exit code 3 if something installed should not be run.";
+
+pub(crate) const AUDIT: &str = "\
+Examples:
+  jackfield audit acme:crm@1.3.0 --since 1.2.0
+  jackfield audit acme:crm@1.3.0 --verdict pass --key review --notes 'read all of it' --push";
+
+pub(crate) const EXPORT_EVIDENCE: &str = "\
+Examples:
+  jackfield export-evidence acme:crm ./evidence
+  openssl pkeyutl -verify -pubin -inkey evidence/publish-0/public.pem -rawin \\
+    -in evidence/publish-0/pae.bin -sigfile evidence/publish-0/sig.bin";

@@ -10,7 +10,7 @@ use clap::{
     builder::styling::{AnsiColor, Styles},
 };
 use jackfield_host::grant::EgressGrant;
-use jackfield_package::Label;
+use jackfield_package::{Label, key::PublicKey, log::VerifierKey};
 
 pub(crate) use self::account::*;
 
@@ -85,6 +85,12 @@ pub(crate) enum Command {
     Install(Install),
     Grant(Grant),
     List(List),
+    Registry(Registry),
+    Upgrade(Upgrade),
+    Outdated(Outdated),
+    Status(Status),
+    Audit(Audit),
+    ExportEvidence(ExportEvidence),
     Uninstall(Name),
     Enable(Enable),
     Disable(Disable),
@@ -263,9 +269,11 @@ pub(crate) struct Sign {
 #[derive(Debug, Args)]
 #[command(after_help = examples::VERIFY)]
 pub(crate) struct Verify {
-    /// A component
-    #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath)]
+    /// A component, or a package of a registry: namespace:name, or with a version or range after an @
+    #[arg(value_name = "COMPONENT|NAME[@RANGE]", value_hint = ValueHint::FilePath)]
     pub(crate) component: PathBuf,
+    #[command(flatten)]
+    pub(crate) registry: RegistryUrl,
     #[command(flatten)]
     pub(crate) evidence: Evidence,
     /// Show every step, with what it looked at
@@ -287,9 +295,11 @@ pub(crate) struct Evidence {
 #[derive(Debug, Args)]
 #[command(after_help = examples::INSTALL)]
 pub(crate) struct Install {
-    /// A component
-    #[arg(value_name = "COMPONENT", value_hint = ValueHint::FilePath)]
+    /// A component, or a package of a registry: namespace:name, or with a version or range after an @
+    #[arg(value_name = "COMPONENT|NAME[@RANGE]", value_hint = ValueHint::FilePath)]
     pub(crate) component: PathBuf,
+    #[command(flatten)]
+    pub(crate) registry: RegistryUrl,
     #[command(flatten)]
     pub(crate) evidence: Evidence,
     /// Grant all destinations, operations and limits that it asks for
@@ -346,6 +356,119 @@ pub(crate) struct GrantEdits {
 #[derive(Debug, Args)]
 #[command(after_help = examples::LIST)]
 pub(crate) struct List {}
+
+/// Say which registries are believed
+#[derive(Debug, Args)]
+#[command(after_help = examples::REGISTRY)]
+pub(crate) struct Registry {
+    #[command(subcommand)]
+    pub(crate) command: RegistryCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// Believe a registry: fetches its keys and pins them in policy.toml
+    #[command(after_help = examples::REGISTRY_ADD)]
+    Add {
+        /// Its address
+        #[arg(value_name = "URL", value_hint = ValueHint::Url)]
+        url: String,
+        /// The log key that its operator gave out; anything else is refused
+        #[arg(long, value_name = "VKEY")]
+        log_key: Option<VerifierKey>,
+        /// The statements key that its operator gave out; anything else is refused
+        #[arg(long, value_name = "HEX", value_parser = crate::values::public_key)]
+        statements_key: Option<PublicKey>,
+    },
+    /// List the registries that are believed
+    #[command(after_help = examples::REGISTRY_LIST)]
+    List,
+    /// Believe a registry no longer. What is installed from there stays
+    #[command(after_help = examples::REGISTRY_REMOVE)]
+    Remove {
+        /// Its name, as `jackfield registry list` shows it
+        #[arg(value_name = "ORIGIN")]
+        origin: String,
+    },
+}
+
+/// Take newer releases of what is installed from registries
+#[derive(Debug, Args)]
+#[command(after_help = examples::UPGRADE)]
+pub(crate) struct Upgrade {
+    /// Only this one; with a version or range after an @, also if it has been out for a short time [default: all]
+    #[arg(value_name = "NAME[@RANGE]")]
+    pub(crate) name: Option<String>,
+    /// Agree to releases that ask for more than the one before, or that another key signed
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// List what has a newer release
+#[derive(Debug, Args)]
+#[command(after_help = examples::OUTDATED)]
+pub(crate) struct Outdated {}
+
+/// Verify what is installed from registries once more: by the evidence kept here, then by what was said since
+#[derive(Debug, Args)]
+#[command(after_help = examples::STATUS)]
+pub(crate) struct Status {
+    /// Ask no registry
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+/// Read a release as a reviewer does, and sign a verdict on it
+#[derive(Debug, Args)]
+#[command(after_help = examples::AUDIT)]
+pub(crate) struct Audit {
+    /// A package, with a version or range after an @
+    #[arg(value_name = "NAME[@RANGE]")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) registry: RegistryUrl,
+    /// Show what changed since this version
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) since: Option<semver::Version>,
+    /// The verdict; without one nothing is signed
+    #[arg(long, value_enum, value_name = "VERDICT", requires = "key")]
+    pub(crate) verdict: Option<AuditVerdict>,
+    /// What it was held against
+    #[arg(long, value_name = "CRITERIA", default_value = "safe-to-run", value_parser = crate::values::label)]
+    pub(crate) criteria: Label,
+    /// In your words
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) notes: String,
+    /// Which key of this home signs
+    #[arg(long, value_name = "NAME", value_parser = crate::values::label)]
+    pub(crate) key: Option<Label>,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
+    /// Where to write the signed verdict [default: <name>-<version>.audit.sigstore.json]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    /// Hand it to the registry, which puts it into its log
+    #[arg(long)]
+    pub(crate) push: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditVerdict {
+    Pass,
+    Fail,
+}
+
+/// Write what an installation was admitted by, for other people's tools
+#[derive(Debug, Args)]
+#[command(after_help = examples::EXPORT_EVIDENCE)]
+pub(crate) struct ExportEvidence {
+    /// An installation's name, `namespace:name`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Where to
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) folder: PathBuf,
+}
 
 /// Remove an installation and its grant
 #[derive(Debug, Args)]

@@ -23,7 +23,9 @@ mod project;
 mod remote;
 mod sandbox;
 mod store;
+mod supply;
 mod template;
+mod trusted;
 mod ui;
 mod validator;
 mod values;
@@ -88,6 +90,12 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Install(flags) => commands::install::run(flags, context).await,
         Command::Grant(flags) => commands::grant::run(flags, context).await,
         Command::List(flags) => commands::list::run(flags, context).await,
+        Command::Registry(flags) => commands::registry::run(flags, context).await,
+        Command::Upgrade(flags) => commands::upgrade::run(flags, context).await,
+        Command::Outdated(flags) => commands::outdated::run(flags, context).await,
+        Command::Status(flags) => commands::status::run(flags, context).await,
+        Command::Audit(flags) => commands::audit::run(flags, context).await,
+        Command::ExportEvidence(flags) => commands::export_evidence::run(flags, context).await,
         Command::Uninstall(flags) => commands::uninstall::run(flags, context).await,
         Command::Enable(flags) => commands::switch::run(&flags.name, true, context).await,
         Command::Disable(flags) => commands::switch::run(&flags.name, false, context).await,

@@ -181,6 +181,11 @@ pub(crate) fn label(text: &str) -> Result<Label, String> {
     text.parse().map_err(|refusal: jackfield_package::Refusal| refusal.message)
 }
 
+/// A public key, 64 hex digits.
+pub(crate) fn public_key(text: &str) -> Result<jackfield_package::key::PublicKey, String> {
+    serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
+}
+
 /// A destination. Its refusal carries a hint, which clap would drop.
 pub(crate) fn egress(text: &str) -> Result<EgressGrant, String> {
     text.parse().map_err(|refusal: jackfield_package::Refusal| match refusal.hint {

@@ -1,9 +1,9 @@
-//! `jackfield install`: verify, show what it asks for, have that decided, pin it.
+//! `jackfield install`: verify or admit, show what it asks for, have that decided, pin it.
 
 use std::path::Path;
 
 use jackfield_host::{Error, Host, Installation, grant::Grant};
-use jackfield_package::{Manifest, PackageName, Refusal, Verified};
+use jackfield_package::{Manifest, PackageName, Refusal, Verified, admission::Query, statement::Bundle};
 use serde_json::Value;
 
 use crate::{
@@ -13,24 +13,80 @@ use crate::{
     flags, installed,
     packages::Examined,
     page::Page,
+    supply::{Supply, Wanted},
+    trusted::Trusted,
     words::{shell, shell_path},
 };
 
 pub(crate) async fn run(flags: flags::Install, context: &Context) -> Done {
+    let wanted = flags.component.to_str().filter(|_| !flags.component.exists()).and_then(Wanted::parse);
+    if let Some(wanted) = wanted {
+        return from_registry(&flags, wanted?, context).await;
+    }
     let (verified, bundles) = Examined::read(&flags.component, &flags.evidence, context)?.verified()?;
     let host = context.host()?;
-    let previous = previous(&host, &verified.package().manifest().name)?;
+    let name = verified.package().manifest().name.clone();
+    let previous = previous(&host, &name)?;
     if let Some(previous) = &previous {
         same_signer(previous, &verified)?;
     }
+    put(&flags, verified, &bundles, previous, context).await?;
+    // What a file put there is no registry's any more.
+    let trusted = Trusted::of(context);
+    let mut lock = trusted.lock()?;
+    if lock.package(&name).is_some() {
+        lock.remove(&name);
+        trusted.save_lock(&lock)?;
+    }
+    Ok(())
+}
+
+/// From a registry: the release that its index means, held against evidence and policy.
+async fn from_registry(flags: &flags::Install, wanted: Wanted, context: &Context) -> Done {
+    let supply = Supply::open(&flags.registry, None, context)?;
+    let host = context.host()?;
+    let previous = previous(&host, &wanted.name)?;
+    let is_locked = supply.trusted.lock()?.package(&wanted.name).is_some();
+    let query =
+        Query { name: wanted.name, range: wanted.range, locked: previous.as_ref().map(|previous| previous.digest) };
+    let progress = context.ui.progress(&format!("Asking {} for {}…", supply.registry.origin, query.name));
+    let found = supply.find(&query, false).await?;
+    drop(progress);
+    let good = found.verdict?;
+    if let Some(previous) = &previous {
+        // Two releases of one registry are joined by the namespace's keysets. A file and a release are not.
+        if !is_locked {
+            same_signer(previous, &good.admitted.verified)?;
+        }
+    }
+    for warning in &good.admitted.warnings {
+        context.ui.warn(warning);
+    }
+    if let Some(message) = good.resolved.deprecated() {
+        context.ui.warn(&format!("`{}` is deprecated: {message}", query.name));
+    }
+    let evidence = supply.keep(&good)?;
+    let bundles: Vec<Bundle> = good.evidence.publish.iter().map(|logged| logged.bundle.clone()).collect();
+    put(flags, good.admitted.verified.clone(), &bundles, previous, context).await?;
+    supply.lock(&good, evidence)
+}
+
+async fn put(
+    flags: &flags::Install,
+    verified: Verified,
+    bundles: &[Bundle],
+    previous: Option<Installation>,
+    context: &Context,
+) -> Done {
+    let host = context.host()?;
     if !context.ui.is_json() {
         context.ui.page_beside(&introduce(&verified, previous.as_ref()));
     }
-    let grant = decide(&flags, verified.package().manifest(), previous.as_ref(), context)?;
+    let grant = decide(flags, verified.package().manifest(), previous.as_ref(), context)?;
 
     let manifest = verified.package().manifest();
     let progress = context.ui.progress(&format!("Compiling {} {}…", manifest.name, manifest.version));
-    let installation = host.install(verified, &bundles, grant).await?;
+    let installation = host.install(verified, bundles, grant).await?;
     drop(progress);
 
     let mut answer = installed::as_json(&installation);

@@ -1,9 +1,11 @@
 //! One file a command: `run(flags, &Context)`.
 
+pub(crate) mod audit;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod compile_component;
 pub(crate) mod examine_component;
+pub(crate) mod export_evidence;
 pub(crate) mod grant;
 pub(crate) mod inspect;
 pub(crate) mod install;
@@ -14,12 +16,16 @@ pub(crate) mod login;
 pub(crate) mod namespace;
 pub(crate) mod new;
 pub(crate) mod publish;
+pub(crate) mod outdated;
+pub(crate) mod registry;
 pub(crate) mod serve;
 pub(crate) mod sign;
+pub(crate) mod status;
 pub(crate) mod switch;
 pub(crate) mod test;
 pub(crate) mod token;
 pub(crate) mod trust;
 pub(crate) mod uninstall;
+pub(crate) mod upgrade;
 pub(crate) mod user;
 pub(crate) mod verify;

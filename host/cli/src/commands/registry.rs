@@ -1,0 +1,111 @@
+//! `jackfield registry`: which registries this host believes.
+
+use jackfield_package::{admission::TrustedRegistry, key::PublicKey, log::VerifierKey};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    context::Context,
+    error::{Done, Failed, Kind},
+    flags::{self, RegistryCommand, RegistryUrl},
+    remote::Remote,
+    trusted::Trusted,
+};
+
+/// What a registry says about itself.
+#[derive(Debug, Deserialize)]
+struct About {
+    origin: String,
+    log_key: VerifierKey,
+    statements_key: PublicKey,
+    #[serde(default)]
+    witness_policy: Option<String>,
+}
+
+pub(crate) async fn run(flags: flags::Registry, context: &Context) -> Done {
+    match flags.command {
+        RegistryCommand::Add { url, log_key, statements_key } => add(url, log_key, statements_key, context).await,
+        RegistryCommand::List => list(context),
+        RegistryCommand::Remove { origin } => remove(&origin, context),
+    }
+}
+
+async fn add(url: String, log_key: Option<VerifierKey>, statements_key: Option<PublicKey>, context: &Context) -> Done {
+    let trusted = Trusted::of(context);
+    let policy = trusted.policy()?;
+    let remote = Remote::open(&RegistryUrl { registry: Some(url) }, context)?;
+    let about: About = remote.get("/.well-known/jackfield.json").await?;
+    let said_otherwise = |what: &str, found: &dyn std::fmt::Display| {
+        Failed::new(Kind::Refused, "registry-key-differs", format!("{} says that its {what} is {found}", remote.base()))
+            .hint("you were given another: ask whoever gave it to you, and don't trust this registry until then")
+    };
+    if log_key.is_some_and(|expected| expected != about.log_key) {
+        return Err(said_otherwise("log key", &about.log_key));
+    }
+    let hex = |key: &PublicKey| key.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    if statements_key.is_some_and(|expected| expected != about.statements_key) {
+        return Err(said_otherwise("statements key", &hex(&about.statements_key)));
+    }
+    let registry = TrustedRegistry {
+        url: remote.base().to_owned(),
+        origin: about.origin,
+        log_key: about.log_key,
+        statements_key: about.statements_key,
+        witness_policy: about.witness_policy,
+    };
+    registry.log_policy()?;
+    match policy.registry(&registry.origin) {
+        None => trusted.add_registry(&registry)?,
+        // The witness policy may grow; the keys are what was decided about.
+        Some(known) if known.log_key == registry.log_key && known.statements_key == registry.statements_key => {}
+        Some(known) => {
+            return Err(Failed::new(
+                Kind::Refused,
+                "registry-key-changed",
+                format!("`{}` was believed with other keys ({})", registry.origin, known.log_key),
+            )
+            .hint(format!("find out why; then start anew: jackfield registry remove {}", registry.origin)));
+        }
+    }
+    context.ui.answer(&json!({ "registry": registry }), |page| {
+        page.line(&format!("Believed from now on: {}", registry.origin));
+        page.fields([
+            ("url", registry.url.clone()),
+            ("log key", registry.log_key.to_string()),
+            ("statements key", hex(&registry.statements_key)),
+            ("keyid", registry.statements_key.id().to_string()),
+        ]);
+    })?;
+    context.ui.note("Compare the keys with those that its operator gives out by another way.");
+    Ok(())
+}
+
+fn list(context: &Context) -> Done {
+    let policy = Trusted::of(context).policy()?;
+    context.ui.answer(&json!({ "registries": policy.registries }), |page| {
+        let rows: Vec<_> = policy
+            .registries
+            .iter()
+            .map(|registry| vec![registry.origin.clone(), registry.url.clone(), registry.log_key.to_string()])
+            .collect();
+        if !rows.is_empty() {
+            page.table(&["origin", "url", "log key"], &rows);
+        }
+    })?;
+    if policy.registries.is_empty() {
+        context.ui.note("No registry is believed. Add one: jackfield registry add URL");
+    }
+    Ok(())
+}
+
+fn remove(origin: &str, context: &Context) -> Done {
+    let trusted = Trusted::of(context);
+    if trusted.policy()?.registry(origin).is_none() {
+        return Err(Failed::new(Kind::NotFound, "registry-not-trusted", format!("`{origin}` is not believed here"))
+            .hint("see: jackfield registry list"));
+    }
+    trusted.remove_registry(origin)?;
+    context.ui.answer(&json!({ "removed": origin }), |page| {
+        page.line(&format!("No longer believed: {origin}. What is installed from there stays."));
+    })
+}

@@ -1,0 +1,154 @@
+//! `jackfield upgrade`: newer releases of what is installed. What asks for more waits for somebody's word.
+
+use jackfield_host::{Host, Installation};
+use jackfield_package::{
+    Package, Refusal,
+    admission::{LockedPackage, Query},
+    difference::{Change, Difference},
+    statement::Bundle,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    context::Context,
+    error::{Done, Failed, Kind, not_installed},
+    flags::{self, RegistryUrl},
+    installed,
+    page::Page,
+    supply::{Good, Supply, Wanted},
+    trusted::Trusted,
+};
+
+pub(crate) async fn run(flags: flags::Upgrade, context: &Context) -> Done {
+    let lock = Trusted::of(context).lock()?;
+    let wanted = flags
+        .name
+        .as_deref()
+        .map(|name| Wanted::parse(name).unwrap_or_else(|| Err(not_installed(name, std::iter::empty()))));
+    let wanted = wanted.transpose()?;
+    let host = context.host()?;
+    let chosen: Vec<&LockedPackage> = match &wanted {
+        None => lock.packages.iter().collect(),
+        Some(wanted) => vec![lock.package(&wanted.name).ok_or_else(|| {
+            let name = &wanted.name;
+            Failed::new(Kind::NotFound, "not-from-registry", format!("`{name}` is not installed from a registry"))
+                .hint(format!("jackfield install {name}"))
+        })?],
+    };
+    let range = wanted.and_then(|wanted| wanted.range);
+    let alone = flags.name.is_some();
+    let (mut upgraded, mut waiting) = (Vec::new(), Vec::new());
+    for package in chosen {
+        let query = Query { name: package.name.clone(), range: range.clone(), locked: Some(package.digest) };
+        match upgrade(package, &query, flags.yes, &host, context).await {
+            Ok(Some(answer)) => upgraded.push(answer),
+            Ok(None) => {}
+            Err(failed) if alone => return Err(failed),
+            // One that can't be upgraded keeps none of the others from it.
+            Err(failed) => {
+                context.ui.warn(&format!("`{}` stays at {}: {}", package.name, package.version, failed.message()));
+                waiting.push(json!({ "name": package.name, "code": failed.code(), "message": failed.message() }));
+            }
+        }
+    }
+    context.ui.answer(&json!({ "upgraded": upgraded, "waiting": waiting }), |page| {
+        for answer in &upgraded {
+            let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+            page.line(&format!("Upgraded {} from {} to {}.", text("name"), text("replaced"), text("version")));
+        }
+    })?;
+    if upgraded.is_empty() && waiting.is_empty() {
+        context.ui.note("Nothing to upgrade.");
+    }
+    Ok(())
+}
+
+async fn upgrade(
+    package: &LockedPackage,
+    query: &Query,
+    yes: bool,
+    host: &Host,
+    context: &Context,
+) -> Result<Option<Value>, Failed> {
+    let supply = Supply::open(&RegistryUrl { registry: None }, Some(&package.registry), context)?;
+    let newest = supply.resolve(query).await?;
+    if newest.release().version <= package.version {
+        return Ok(None);
+    }
+    let automatic = query.range.is_none();
+    let good = supply.find(query, automatic).await?.verdict?;
+    let previous = host.installation(&package.name)?;
+    let changes = more(&previous, &good, &supply)?;
+    consent(&previous, &good, &changes, yes, context)?;
+    for warning in &good.admitted.warnings {
+        context.ui.warn(warning);
+    }
+    let evidence = supply.keep(&good)?;
+    let bundles: Vec<Bundle> = good.evidence.publish.iter().map(|logged| logged.bundle.clone()).collect();
+    let progress = context.ui.progress(&format!("Compiling {} {}…", package.name, good.resolved.release().version));
+    let installation = host.install(good.admitted.verified.clone(), &bundles, previous.grant.clone()).await?;
+    drop(progress);
+    supply.lock(&good, evidence)?;
+    let mut answer = installed::as_json(&installation);
+    answer["replaced"] = json!(previous.version.to_string());
+    answer["changes"] = json!(changes);
+    Ok(Some(answer))
+}
+
+/// What the new release may do that the installed one may not.
+fn more(previous: &Installation, good: &Good, supply: &Supply<'_>) -> Result<Vec<Change>, Failed> {
+    let new = good.admitted.verified.package();
+    let old = supply.trusted.component(previous.digest).ok_or_else(|| {
+        Failed::new(
+            Kind::Fault,
+            "component-missing",
+            format!("the component of `{}` is not in the home", previous.name),
+        )
+        .hint(format!("jackfield install {}", previous.name))
+    })?;
+    let old = Package::parse(old)?;
+    let difference = Difference::between(old.manifest(), old.imports(), new.manifest(), new.imports());
+    Ok(difference.changes.into_iter().filter(|change| change.widens).collect())
+}
+
+/// A release that asks for more, or that another key signed, is never installed by itself.
+fn consent(previous: &Installation, good: &Good, changes: &[Change], yes: bool, context: &Context) -> Done {
+    let signer_changed = !good.admitted.signers.contains(&previous.signer);
+    if changes.is_empty() && !signer_changed {
+        return Ok(());
+    }
+    let release = good.resolved.release();
+    let mut page = Page::new();
+    page.strong(&format!("{} {} → {}", previous.name, previous.version, release.version));
+    if signer_changed {
+        let signers: Vec<_> = good.admitted.signers.iter().map(ToString::to_string).collect();
+        page.line(&format!("  signed by {}, before by {}", signers.join(", "), previous.signer));
+    }
+    for change in changes {
+        page.line(&format!("  {} {}", change.kind, change.subject)).paragraph(6, &change.detail);
+    }
+    if !context.ui.is_json() {
+        context.ui.page_beside(&page);
+    }
+    if yes {
+        return Ok(());
+    }
+    if context.ui.can_ask() {
+        return match context
+            .ui
+            .ask("Install it? What it asks for beyond the grant stays denied.", &["no", "yes"])?
+            .as_str()
+        {
+            "yes" => Ok(()),
+            _ => Err(Failed::new(Kind::Cancelled, "cancelled", "cancelled: nothing was upgraded")),
+        };
+    }
+    let mut why: Vec<String> = changes.iter().map(|change| format!("{} {}", change.kind, change.subject)).collect();
+    if signer_changed {
+        why.push("signed by another key".to_owned());
+    }
+    let message = format!("{} {} does more than before: {}", previous.name, release.version, why.join(", "));
+    Err(Refusal::new("consent-needed", message)
+        .hint(format!("if you agree: jackfield upgrade {}@{} --yes", previous.name, release.version))
+        .into())
+}
