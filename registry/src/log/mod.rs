@@ -10,6 +10,7 @@ pub mod routes;
 pub mod sequencer;
 mod statement;
 mod store;
+pub mod witness;
 pub mod witnesses;
 pub mod worker;
 

@@ -10,6 +10,8 @@ mod log;
 mod oci_client;
 mod oci_conformance;
 mod oci_hostile;
+mod log_crash;
+mod log_witness;
 mod opens;
 mod read_packages;
 mod read_rows;

@@ -73,7 +73,8 @@ fn one_file_makes_what_a_host_installs() {
     for folder in ["core", "host", "registry"] {
         for file in rust_files(folder) {
             let text = fs::read_to_string(&file).unwrap();
-            let makes = text.contains("Self { package: package.clone(), signer") || text.contains("Verified {\n        package");
+            let makes = text.contains("Self { package: package.clone(), signer")
+                || text.contains("Verified {\n        package");
             let defines = text.contains("struct Verified");
             let is_the_file = file.ends_with("core/package/src/verify.rs");
             assert_eq!((makes, defines), (is_the_file, is_the_file), "{}", file.display());
