@@ -15,7 +15,7 @@ use http_body_util::Limited;
 use crate::{
     Problem, Shared,
     account::{
-        authority::{PeerAddress, address_for_counting, with_denials_recorded},
+        authority::{PeerAddress, address_for_counting, unauthenticated, with_denials_recorded},
         rate::Rate,
         routes::too_many,
         tokens,
@@ -35,6 +35,10 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// What may be changed by nobody in particular: signing in, and what counts without a name. Everything else under `/v1/` asks for
+/// a token before anything of it is read; what the token is good for, each route finds out.
+const OPEN: [&str; 4] = ["/v1/login", "/v1/users", "/v1/token-exchange", "/installs"];
+
 /// Around the whole router.
 pub(crate) async fn around(State(registry): State<Shared>, mut request: Request, next: Next) -> Response {
     let id = uuid_v7(registry.now()).unwrap_or_default();
@@ -45,7 +49,14 @@ pub(crate) async fn around(State(registry): State<Shared>, mut request: Request,
         request = request.map(|body| Body::new(Limited::new(body, REQUEST_BODY_BYTES)));
     }
     let timeout = Duration::from_secs(if is_upload { UPLOAD_TIMEOUT_S } else { REQUEST_TIMEOUT_S });
-    let mut response = match often_enough(&registry, &request) {
+    let changes = !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let closed = changes && path.starts_with("/v1/") && !OPEN.iter().any(|open| path.ends_with(open));
+    let may = often_enough(&registry, &request).and_then(|()| match closed && !signed_in {
+        true => Err(unauthenticated("unauthenticated", "this asks for a token")
+            .hint("make one with `jackfield login`, and send it as `Authorization: Bearer jf_…`")),
+        false => Ok(()),
+    });
+    let mut response = match may {
         Err(problem) => problem.into_response(),
         Ok(()) => {
             let run = with_denials_recorded(&registry, next.run(request));

@@ -222,3 +222,9 @@ pub const HELD_SHOWN: i64 = 100;
 
 /// Characters of a moderator's reason and of an author's appeal.
 pub const DECISION_CHARS: usize = 2_000;
+/// Days that the audit log keeps a line: a year and a month, for whoever looks once a year.
+pub const AUDIT_DAYS: i64 = 400;
+/// Lines of the audit log in one answer.
+pub const AUDIT_PAGE: i64 = 200;
+/// Days that a token which has ended is remembered, so that whoever presents it hears why.
+pub const TOKEN_KEPT_DAYS: i64 = 30;

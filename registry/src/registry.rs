@@ -111,6 +111,7 @@ impl Registry {
             crate::index::worker(self.clone(), stop.clone()),
             crate::oci::worker::run(self.clone(), stop.clone()),
             crate::read::counts::worker(self.clone(), stop.clone()),
+            account::worker::run(self.clone(), stop.clone()),
         );
     }
 }

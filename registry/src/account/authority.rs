@@ -144,7 +144,7 @@ impl Actor {
             operator,
             token: None,
             pattern: "*".to_owned(),
-            actions: Action::ALL.to_vec(),
+            actions: Action::ALL.into_iter().filter(|action| operator || *action != Action::Moderate).collect(),
         }
     }
 

@@ -18,6 +18,7 @@ pub mod routes;
 mod store;
 pub mod tokens;
 pub mod users;
+pub mod worker;
 
 pub use authority::{Action, Actor, Target};
 

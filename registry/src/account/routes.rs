@@ -21,7 +21,7 @@ use super::{
     tokens::{self, Issued, Wanted},
     users,
 };
-use crate::{Problem, Shared, body::Body};
+use crate::{Problem, Shared, body::Body, limits::AUDIT_PAGE};
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -41,6 +41,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/namespaces/{namespace}/publishers", post(add_publisher).get(list_publishers))
         .route("/v1/namespaces/{namespace}/publishers/{id}", delete(remove_publisher))
         .route("/v1/token-exchange", post(exchange_token))
+        .route("/v1/namespaces/{namespace}/audit", get(namespace_audit))
         .route("/v1/moderation/namespaces", get(held_namespaces))
         .route("/v1/moderation/namespaces/{namespace}", post(decide_namespace))
         .route("/v1/moderation/users/{user}", post(disable_user))
@@ -54,13 +55,16 @@ pub(crate) fn too_many(code: &'static str, message: &str, wait_s: u64) -> Proble
 }
 
 /// Who this registry is, for clients.
-async fn about(State(registry): State<Shared>) -> Json<Value> {
-    Json(json!({
+async fn about(State(registry): State<Shared>) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({
         "origin": registry.config.origin,
         "url": registry.config.public_url,
+        "log_key": crate::log::verifier(&registry)?.to_string(),
+        "witnesses": registry.config.witnesses,
+        "oidc_issuers": registry.config.oidc_issuers,
         "statements_key": registry.keys.statements.public_key(),
         "open_registration": registry.config.open_registration,
-    }))
+    })))
 }
 
 #[derive(Deserialize)]
@@ -224,6 +228,20 @@ async fn show_namespace(
         shown["members"] = members.collect::<Vec<_>>().into();
     }
     Ok(Json(shown))
+}
+
+/// Who has done what here, and who was denied what; for owners and operators.
+async fn namespace_audit(
+    State(registry): State<Shared>,
+    actor: Actor,
+    Path(namespace): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let name: Label = namespace.parse()?;
+    let mut tx = registry.db.begin().await?;
+    actor.authorise(&registry, &mut tx, Action::Namespace, &Target::Namespace(name.clone())).await?;
+    let lines = store::audit_of(&mut tx, name.as_str(), AUDIT_PAGE).await?;
+    tx.commit().await?;
+    Ok(Json(json!({ "audit": lines })))
 }
 
 async fn prove_control(

@@ -226,7 +226,7 @@ pub(crate) async fn remove_member(conn: &mut Conn, namespace: &str, user: &str) 
 }
 
 /// One line of the audit log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, sqlx::FromRow)]
 pub(crate) struct AuditRow {
     pub(crate) id: String,
     pub(crate) at: Micros,
@@ -355,4 +355,16 @@ pub(crate) async fn add_publisher(conn: &mut Conn, row: &PublisherRow) -> Result
 pub(crate) async fn remove_publisher(conn: &mut Conn, namespace: &str, id: &str) -> Result<u64> {
     on!(conn, c => sqlx::query("DELETE FROM trusted_publishers WHERE namespace = $1 AND id = $2")
         .bind(namespace).bind(id).execute(c), rows)
+}
+
+/// Lines written before `before`.
+pub(crate) async fn forget_audit(conn: &mut Conn, before: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM audit_log WHERE at < $1").bind(before).execute(c), rows)
+}
+
+/// What was done to a target, newest first.
+pub(crate) async fn audit_of(conn: &mut Conn, target: &str, most: i64) -> Result<Vec<AuditRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT id, at, actor, token, action, target, allowed, detail FROM audit_log WHERE target = $1
+         ORDER BY at DESC, id DESC LIMIT $2").bind(target).bind(most).fetch_all(c))
 }

@@ -5,7 +5,12 @@
 #[allow(dead_code)]
 mod kit;
 
+mod account_abuse;
+mod account_keysets;
+mod account_namespaces;
+mod account_oidc;
 mod account_tokens;
+mod config;
 mod log;
 mod oci_client;
 mod oci_conformance;

@@ -1,0 +1,262 @@
+//! A registry served by the real binary, and accounts of it used by the real binary.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::{
+    io::{BufReader, Read as _, Write as _},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+/// A folder with a home and a registry's data in it.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+/// What a command did.
+#[derive(Debug)]
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    /// A refusal's code, as a program reads it.
+    #[track_caller]
+    fn error(&self) -> (i32, String) {
+        let line = self.stderr.lines().find(|line| line.contains("\"error\"")).unwrap_or_else(|| panic!("{self:#?}"));
+        let error: Value = serde_json::from_str(line).unwrap();
+        (self.code, error["error"]["code"].as_str().unwrap().to_owned())
+    }
+}
+
+/// A served registry; ends with the test.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn port(&self) -> String {
+        self.url.trim_start_matches("http://").to_owned()
+    }
+
+    /// Asked to stop; how it ended.
+    fn stop(mut self) -> i32 {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(desk.path("password"), "correct horse battery\n").unwrap();
+        std::fs::write(desk.path("pass"), "correct horse\n").unwrap();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, home: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jackfield"));
+        command.env_clear().env("JACKFIELD_HOME", self.path(home)).current_dir(self.folder.path());
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn serve(&self, flags: &[&str]) -> Server {
+        let arguments = [&["serve", "--data", "data", "--listen", "127.0.0.1:0", "--output", "json"], flags].concat();
+        let mut child = self.command("server-home", &arguments).stderr(Stdio::null()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        // It says one document and then nothing: the pipe stays open.
+        let told = Value::deserialize(&mut serde_json::Deserializer::from_reader(stdout)).unwrap();
+        Server { child, url: told["listening"].as_str().unwrap().to_owned() }
+    }
+
+    fn run(&self, home: &str, arguments: &[&str]) -> Ran {
+        let output = self.command(home, &[arguments, &["--output", "json"]].concat()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    #[track_caller]
+    fn json(&self, home: &str, arguments: &[&str]) -> Value {
+        let ran = self.run(home, arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}\n{ran:#?}");
+        serde_json::from_str(&ran.stdout).unwrap()
+    }
+}
+
+#[test]
+fn from_an_empty_folder_to_a_namespace_with_a_key() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    let url = server.url.as_str();
+    let signed = desk.json("admin", &["login", "--registry", url, "--token-file", "data/operator-token"]);
+    assert_eq!(signed["me"]["name"], "user:operator");
+    let mode = std::fs::metadata(desk.path("admin/credentials.toml")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    desk.json("admin", &["user", "create", "ada", "--password-file", "password"]);
+
+    desk.json("ada", &["login", "--registry", url, "--user", "ada", "--password-file", "password"]);
+    assert_eq!(desk.json("ada", &["whoami"])["user"], "ada");
+    assert_eq!(desk.json("ada", &["namespace", "create", "acme"])["state"], "active");
+    desk.json("ada", &["key", "new", "release", "--passphrase-file", "pass"]);
+    desk.json("ada", &["key", "new", "next", "--passphrase-file", "pass"]);
+    let keyset = |flags: &[&str]| [&["namespace", "keyset", "acme", "--passphrase-file", "pass"], flags].concat();
+    assert_eq!(desk.json("ada", &keyset(&["--key", "release"]))["version"], 1);
+    let alone = desk.run("ada", &keyset(&["--key", "next"]));
+    assert_eq!(alone.error(), (3, "keyset-threshold".to_owned()));
+    assert_eq!(desk.json("ada", &keyset(&["--key", "next", "--sign-with", "release"]))["version"], 2);
+    let proven = desk.json("ada", &["namespace", "verify", "acme", "--key", "next", "--passphrase-file", "pass"]);
+    assert!(proven["control"].as_str().unwrap().starts_with("key:"));
+    let shown = desk.json("ada", &["namespace", "show", "acme"]);
+    assert_eq!((&shown["keyset"]["version"], &shown["members"][0]["user"]), (&json!(2), &json!("ada")));
+
+    // A doubtful name waits, and an operator decides.
+    assert_eq!(desk.json("ada", &["namespace", "create", "acrne"])["state"], "held");
+    assert_eq!(desk.json("admin", &["namespace", "held"])["namespaces"][0]["name"], "acrne");
+    let denied = desk.run("ada", &["namespace", "decide", "acrne", "grant", "--reason", "mine"]);
+    assert_eq!(denied.error(), (3, "forbidden".to_owned()));
+    desk.json("admin", &["namespace", "decide", "acrne", "refuse", "--reason", "looks like acme"]);
+    let gone = desk.run("ada", &["namespace", "show", "acrne"]);
+    assert_eq!(gone.error(), (8, "namespace-not-found".to_owned()));
+
+    // Members, and tokens that are good for less.
+    desk.json("admin", &["user", "create", "bob", "--password-file", "password"]);
+    desk.json("ada", &["namespace", "member", "add", "acme", "bob"]);
+    let last = desk.run("ada", &["namespace", "member", "remove", "acme", "ada"]);
+    assert_eq!(last.error(), (3, "last-owner".to_owned()));
+    desk.json("ada", &["namespace", "member", "remove", "acme", "bob"]);
+    let narrow = desk.json("ada", &["token", "create", "--label", "ci", "--packages", "acme:*", "--action", "publish"]);
+    let ran = desk
+        .command("elsewhere", &["namespace", "member", "add", "acme", "bob", "--registry", url, "--output", "json"])
+        .env("JACKFIELD_TOKEN", narrow["token"].as_str().unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(3));
+    assert!(String::from_utf8(ran.stderr).unwrap().contains("token-action"));
+    desk.json("ada", &["token", "revoke", narrow["id"].as_str().unwrap()]);
+    assert_eq!(desk.json("ada", &["token", "list"])["tokens"].as_array().unwrap().len(), 1);
+
+    let kept = std::fs::read_to_string(desk.path("ada/credentials.toml")).unwrap();
+    assert_eq!(desk.json("ada", &["logout"])["revoked"], true);
+    assert_eq!(desk.run("ada", &["whoami"]).error(), (3, "unauthenticated".to_owned()));
+    std::fs::write(desk.path("ada/credentials.toml"), kept).unwrap();
+    assert_eq!(desk.run("ada", &["whoami"]).error(), (3, "token-revoked".to_owned()), "ended over there, too");
+    assert_eq!(server.stop(), 0);
+    assert_eq!(desk.run("admin", &["whoami"]).error(), (1, "registry-unreachable".to_owned()));
+}
+
+#[test]
+fn a_registry_is_named_and_tokens_do_not_travel_in_the_open() {
+    let desk = Desk::new();
+    assert_eq!(desk.run("home", &["whoami"]).error(), (2, "registry-unknown".to_owned()));
+    for (url, code) in [
+        ("http://registry.example", "registry-insecure"),
+        ("ftp://registry.example", "registry-url-malformed"),
+        ("https://ada:secret@registry.example", "registry-url-malformed"),
+        ("registry.example", "registry-url-malformed"),
+    ] {
+        assert_eq!(desk.run("home", &["whoami", "--registry", url]).error(), (2, code.to_owned()), "{url}");
+    }
+    std::fs::create_dir_all(desk.path("home")).unwrap();
+    std::fs::write(desk.path("home/credentials.toml"), "token = \"jf_secret\"").unwrap();
+    let ran = desk.run("home", &["whoami", "--registry", "http://127.0.0.1:1"]);
+    assert_eq!(ran.error(), (1, "credentials-malformed".to_owned()));
+    assert!(!ran.stderr.contains("jf_secret"), "{ran:?}");
+}
+
+#[test]
+fn a_server_is_configured_by_file_environment_and_flags_and_refuses_what_it_does_not_know() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("registry.toml"), "origin = \"registry.example\"\nreview_days = 3\n").unwrap();
+    let checked = desk.run("home", &["serve", "--config", "registry.toml", "--data", "data", "--check"]);
+    assert_eq!(checked.code, 0, "{checked:#?}");
+    assert!(desk.path("data/operator-token").exists() && desk.path("data/registry.sqlite").exists());
+    for flags in [
+        &["--set", "no_such_key=1"][..],
+        &["--set", "review_days=many"],
+        &["--set", "review_days"],
+        &["--listen", "here"],
+    ] {
+        let arguments = [&["serve", "--data", "data", "--check"], flags].concat();
+        assert_eq!(desk.run("home", &arguments).error(), (2, "config-malformed".to_owned()), "{flags:?}");
+    }
+    let unreachable = ["serve", "--data", "data", "--check", "--database", "postgres://nobody@127.0.0.1:1/none"];
+    assert_eq!(desk.run("home", &unreachable).error(), (1, "database-unavailable".to_owned()));
+
+    let server = desk.serve(&["--config", "registry.toml", "--set", "requests_per_minute=20"]);
+    let mut codes = Vec::new();
+    for _ in 0..25 {
+        codes.push(get(&server.port(), "/.well-known/jackfield.json"));
+    }
+    assert!(codes[0].contains("\"origin\":\"registry.example\""), "{}", codes[0]);
+    assert!(codes[0].starts_with("HTTP/1.1 200") && codes[24].starts_with("HTTP/1.1 429"), "{}", codes[24]);
+    assert!(codes[24].contains("retry-after: ") && codes[24].contains("too-many-requests"));
+    assert!(get(&server.port(), "/healthz").starts_with("HTTP/1.1 200"), "health is asked often");
+    let taken = desk.run("home", &["serve", "--data", "other", "--listen", &server.port()]);
+    assert_eq!(taken.error(), (1, "file-fault".to_owned()));
+    assert_eq!(server.stop(), 0);
+}
+
+/// One request, byte for byte.
+fn get(port: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(port).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let desk = Desk::new();
+    let reference = include_str!("../../../docs/reference/cli.md");
+    for command in [
+        "login",
+        "logout",
+        "whoami",
+        "user create",
+        "user disable",
+        "user enable",
+        "token create",
+        "token list",
+        "token revoke",
+        "namespace create",
+        "namespace show",
+        "namespace list",
+        "namespace keyset",
+        "namespace verify",
+        "namespace member add",
+        "namespace member remove",
+        "namespace publisher add",
+        "namespace publisher list",
+        "namespace publisher remove",
+        "namespace held",
+        "namespace decide",
+        "serve",
+    ] {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let output = desk.command("home", &words).output().unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(help.contains("Examples:\n  jackfield "), "{command}: {help}");
+        assert!(reference.contains(&format!("{command} ")) || reference.contains(&format!("{command}`")), "{command}");
+    }
+}
