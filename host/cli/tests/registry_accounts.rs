@@ -119,7 +119,9 @@ fn from_an_empty_folder_to_a_namespace_with_a_key() {
     assert_eq!(desk.json("ada", &["namespace", "create", "acme"])["state"], "active");
     desk.json("ada", &["key", "new", "release", "--passphrase-file", "pass"]);
     desk.json("ada", &["key", "new", "next", "--passphrase-file", "pass"]);
-    let keyset = |flags: &[&str]| [&["namespace", "keyset", "acme", "--passphrase-file", "pass"], flags].concat();
+    fn keyset<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+        [&["namespace", "keyset", "acme", "--passphrase-file", "pass"], flags].concat()
+    }
     assert_eq!(desk.json("ada", &keyset(&["--key", "release"]))["version"], 1);
     let alone = desk.run("ada", &keyset(&["--key", "next"]));
     assert_eq!(alone.error(), (3, "keyset-threshold".to_owned()));
