@@ -17,11 +17,12 @@ pub(crate) fn wasm_target() -> Result<(), Failure> {
     })
 }
 
-/// A Python with securesystemslib, which checks that signatures are what others take them for. None where there is no Python.
+/// A Python with securesystemslib, which checks that signatures are what others take them for, and oras, a client of OCI
+/// registries. None where there is no Python.
 pub(crate) fn python() -> Result<Option<std::path::PathBuf>, Failure> {
     let venv = target().join("python");
     let python = venv.join("bin/python");
-    if works(command(&python).args(["-c", "import securesystemslib, cryptography"])) {
+    if works(command(&python).args(["-c", "import securesystemslib, cryptography, oras"])) {
         return Ok(Some(python));
     }
     if !works(command("python3").args(["-c", "import venv, ensurepip"])) {
@@ -29,7 +30,7 @@ pub(crate) fn python() -> Result<Option<std::path::PathBuf>, Failure> {
     }
     std::fs::create_dir_all(target())?;
     run(command("python3").args(["-m", "venv"]).arg(&venv))?;
-    run(command(&python).args(["-m", "pip", "install", "--quiet", "securesystemslib[crypto]==1.6.0"]))?;
+    run(command(&python).args(["-m", "pip", "install", "--quiet", "securesystemslib[crypto]==1.6.0", "oras==0.2.43"]))?;
     Ok(Some(python))
 }
 

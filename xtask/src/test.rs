@@ -30,6 +30,22 @@ pub(crate) fn test() -> Result<(), Failure> {
         need::missing("Go from PyPI", "log proofs are not checked by Go's note and tlog", "install python3-venv");
     }
 
+    let skopeo = works(command("skopeo").arg("--version"));
+    if !skopeo {
+        need::missing(
+            "skopeo",
+            "nothing is fetched from the registry with it",
+            "apt-get install skopeo, then run this again",
+        );
+    }
+    let wkg = works(command("wkg").arg("--version"));
+    if !wkg {
+        need::missing(
+            "wkg",
+            "nothing is fetched from the registry and published to it with wkg",
+            "cargo install wkg (some ten minutes), then run this again",
+        );
+    }
     let postgres = need::postgres();
     if !postgres {
         need::missing(
@@ -55,6 +71,12 @@ pub(crate) fn test() -> Result<(), Failure> {
         };
         if !openssl {
             command.env("JACKFIELD_TEST_WITHOUT_OPENSSL", "1");
+        }
+        if !skopeo {
+            command.env("JACKFIELD_TEST_WITHOUT_SKOPEO", "1");
+        }
+        if !wkg {
+            command.env("JACKFIELD_TEST_WITHOUT_WKG", "1");
         }
         if !postgres {
             command.env("JACKFIELD_TEST_WITHOUT_POSTGRES", "1");

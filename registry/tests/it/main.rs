@@ -13,6 +13,7 @@ mod account_tokens;
 mod config;
 mod log;
 mod oci_client;
+mod oci_clients;
 mod oci_conformance;
 mod oci_hostile;
 mod log_crash;

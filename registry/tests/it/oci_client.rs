@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use jackfield_registry::oci::digest::{Algorithm, ContentDigest};
 
 /// What came back.
 #[derive(Debug)]
@@ -85,7 +84,7 @@ impl OciClient {
         let Some(challenge) = (reply.status == 401).then(|| reply.header("www-authenticate")).flatten() else {
             return reply;
         };
-        let token = self.token(&challenge.to_owned()).await;
+        let token = self.token(challenge).await;
         if let Some(cache) = &mut self.cache {
             cache.insert(key, token.clone());
         }
@@ -147,16 +146,6 @@ impl OciClient {
         let reply = self.send(Method::POST, &format!("/v2/{repository}/blobs/uploads/"), &[], Sent::Nothing).await;
         assert_eq!(reply.status, 202, "{:?}", reply.body);
         reply.header("location").unwrap().to_owned()
-    }
-
-    /// Uploads a blob in two steps.
-    pub async fn push_blob(&mut self, repository: &str, bytes: &[u8]) -> ContentDigest {
-        let digest = ContentDigest::of(Algorithm::Sha256, bytes);
-        let location = self.begin(repository).await;
-        let path = format!("{location}?digest={digest}");
-        let reply = self.send(Method::PUT, &path, &[], Sent::Bytes(bytes.to_vec())).await;
-        assert_eq!(reply.status, 201, "{:?}", reply.body);
-        digest
     }
 
     pub async fn push_manifest(
