@@ -25,6 +25,7 @@ pub mod blob;
 pub mod body;
 pub mod clock;
 pub mod config;
+pub mod evidence;
 mod guard;
 pub mod index;
 pub mod keys;

@@ -228,3 +228,11 @@ pub const AUDIT_DAYS: i64 = 400;
 pub const AUDIT_PAGE: i64 = 200;
 /// Days that a token which has ended is remembered, so that whoever presents it hears why.
 pub const TOKEN_KEPT_DAYS: i64 = 30;
+
+// ── Evidence ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Statements that one release's evidence shows. Beyond it hosts would refuse the document anyway (64 of a kind).
+pub const EVIDENCE_STATEMENTS: i64 = 1_024;
+
+/// Audits of one release that are taken. Hosts read 64; the rest stays for an operator's reviewers.
+pub const EVIDENCE_AUDITS: i64 = 48;

@@ -2,7 +2,7 @@
 
 use axum::{Router, middleware, routing::get};
 
-use crate::{Shared, account, guard, index, log, oci, publish, read, review, status};
+use crate::{Shared, account, evidence, guard, index, log, oci, publish, read, review, status};
 
 /// The registry's routes.
 pub fn router(registry: Shared) -> Router {
@@ -11,6 +11,7 @@ pub fn router(registry: Shared) -> Router {
         .merge(publish::routes::routes())
         .merge(read::routes::routes())
         .merge(index::routes())
+        .merge(evidence::routes())
         .merge(log::routes::routes())
         .merge(status::routes::routes())
         .merge(review::routes::routes())

@@ -149,16 +149,6 @@ impl Failed {
         &self.code
     }
 
-    /// What failed.
-    pub(crate) fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// Whether a machine, a file or the network failed, rather than somebody saying no.
-    pub(crate) fn is_fault(&self) -> bool {
-        self.kind == Kind::Fault
-    }
-
     /// Writes it to stderr and gives the exit code. The one place where errors are rendered.
     pub(crate) fn report(&self, format: Format) -> ExitCode {
         let mut stderr = anstream::stderr().lock();

@@ -14,5 +14,5 @@ pub mod witness;
 pub mod witnesses;
 pub mod worker;
 
-pub use read::{LogCheckpoint, checkpoint, consistency, origin, proof, published_index, verifier};
+pub use read::{LogCheckpoint, checkpoint, consistency, origin, proof, proofs, published_index, verifier};
 pub use statement::{NewStatement, StatementKind, submit};

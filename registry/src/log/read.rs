@@ -84,6 +84,27 @@ pub async fn proof(registry: &Registry, index: u64) -> Result<TlogProof, Problem
     Ok(TlogProof { index, hashes, checkpoint: note, extra: None })
 }
 
+/// The proofs of several entries under one checkpoint, as [`proof`] would choose it for the last of them.
+///
+/// # Errors
+/// Those of [`proof`].
+pub async fn proofs(registry: &Registry, indexes: &[u64]) -> Result<(LogCheckpoint, Vec<Vec<Hash>>), Problem> {
+    let last = indexes.iter().copied().max().unwrap_or(0);
+    let unknown = || Problem::not_found("log-entry-unknown", format!("no published checkpoint covers entry {last}"));
+    let mut conn = registry.db.read().await?;
+    let above = i64::try_from(last).map_err(|_| unknown())?;
+    let row = store::best_published(&mut conn, above).await?.ok_or_else(unknown)?;
+    let shown = with_cosignatures(&mut conn, row).await?;
+    let size = newest_size(&mut conn).await?;
+    drop(conn);
+    let nodes: Vec<Node> =
+        indexes.iter().flat_map(|index| merkle::inclusion_nodes(*index, shown.checkpoint.size)).collect();
+    let tiles = fetch(registry, size, &nodes).await?;
+    let prove = |index: &u64| merkle::prove_inclusion(*index, shown.checkpoint.size, |node| tiles.node(node));
+    let hashes = indexes.iter().map(prove).collect::<Result<_, _>>().map_err(damaged)?;
+    Ok((shown, hashes))
+}
+
 /// The proof that the tree of size `to` begins with that of size `from`.
 ///
 /// # Errors

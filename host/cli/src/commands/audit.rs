@@ -6,10 +6,12 @@ use jackfield_package::{
     Package,
     admission::Query,
     difference::Difference,
+    key::PublicKey,
     statement::{AuditStatement, Bundle, Verdict},
 };
+use reqwest::{Method, header::HeaderName};
 use semver::VersionReq;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     asks,
@@ -17,6 +19,7 @@ use crate::{
     error::{Done, Failed},
     flags::{self, AuditVerdict},
     page::Page,
+    remote::Outgoing,
     store::{KeyStore, write_aside},
     supply::{Supply, Wanted},
 };
@@ -52,9 +55,12 @@ pub(crate) async fn run(flags: flags::Audit, context: &Context) -> Done {
     if let (Some((bundle, _)), true) = (&signed, flags.push) {
         let (name, version) = (&query.name, &package.manifest().version);
         let path = format!("/v1/packages/{}/{}/{version}/audits", name.namespace(), name.name());
-        let body: Value = serde_json::from_slice(&bundle.to_bytes())
-            .map_err(|error| Failed::usage("json-fault", error.to_string()))?;
-        let _: Value = supply.remote().post(&path, &body).await?;
+        let name =
+            flags.key.as_ref().ok_or_else(|| Failed::usage("key-not-found", "a verdict is signed: --key NAME"))?;
+        let key = hex(&KeyStore::of(context).public(name)?.public);
+        let outgoing = Outgoing { body: bundle.to_bytes(), ..Outgoing::default() };
+        let outgoing = outgoing.header(HeaderName::from_static("jackfield-public-key"), &key);
+        supply.remote().send(Method::POST, &path, outgoing).await?;
     }
     let answer = json!({
         "name": query.name, "version": package.manifest().version, "digest": package.digest(),
@@ -66,6 +72,10 @@ pub(crate) async fn run(flags: flags::Audit, context: &Context) -> Done {
             page.line(&format!("Signed `{}` by `{}`: {}", word(verdict), flags.criteria, path.display()));
         }
     })
+}
+
+fn hex(key: &PublicKey) -> String {
+    key.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn word(verdict: AuditVerdict) -> &'static str {
