@@ -1,6 +1,7 @@
 //! A registry over HTTP, as every command asks one.
 //!
-//! Which one: `--registry`, else JACKFIELD_REGISTRY, else the one that was last signed in to. As whom: JACKFIELD_TOKEN, else
+//! Which one: `--registry`, else JACKFIELD_REGISTRY, else the one that was last signed in to, else the only one that the
+//! policy believes. As whom: JACKFIELD_TOKEN, else
 //! what `jackfield login` has put into `<home>/credentials.toml`. A token travels over TLS, or to this machine.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use crate::{
     error::{Done, Failed, Kind},
     flags::RegistryUrl,
     store::{private_folder, write_aside},
+    trusted::Trusted,
 };
 
 /// Bytes of a JSON answer: a package's evidence with a hundred statements.
@@ -83,7 +85,11 @@ impl Remote {
     /// The registry that the flags, the environment or this home name, asked with its token if there is one.
     pub(crate) fn open(flags: &RegistryUrl, context: &Context) -> Result<Self, Failed> {
         let credentials = Credentials::load(context)?;
-        let named = flags.registry.clone().or_else(|| credentials.default.clone()).ok_or_else(|| {
+        let believed = match Trusted::of(context).policy()?.registries.as_slice() {
+            [only] => Some(only.url.clone()),
+            _ => None,
+        };
+        let named = flags.registry.clone().or_else(|| credentials.default.clone()).or(believed).ok_or_else(|| {
             Failed::usage("registry-unknown", "no registry is named").hint(
                 "say which: --registry URL or JACKFIELD_REGISTRY=URL; `jackfield login --registry URL` remembers it",
             )

@@ -56,15 +56,30 @@ pub(crate) fn too_many(code: &'static str, message: &str, wait_s: u64) -> Proble
 
 /// Who this registry is, for clients.
 async fn about(State(registry): State<Shared>) -> Result<Json<Value>, Problem> {
+    let log_key = crate::log::verifier(&registry)?.to_string();
     Ok(Json(json!({
         "origin": registry.config.origin,
         "url": registry.config.public_url,
-        "log_key": crate::log::verifier(&registry)?.to_string(),
-        "witnesses": registry.config.witnesses,
+        "witness_policy": witness_policy(&log_key, &registry.config.witnesses),
+        "log_key": log_key,
         "oidc_issuers": registry.config.oidc_issuers,
         "statements_key": registry.keys.statements.public_key(),
         "open_registration": registry.config.open_registration,
     })))
+}
+
+/// As a C2SP tlog-policy: more than half of the witnesses. None where there are none.
+fn witness_policy(log_key: &str, witnesses: &[String]) -> Option<String> {
+    if witnesses.is_empty() {
+        return None;
+    }
+    let mut text = format!("log {log_key}\n");
+    let names: Vec<String> = (1..=witnesses.len()).map(|number| format!("w{number}")).collect();
+    for (name, witness) in names.iter().zip(witnesses) {
+        text.push_str(&format!("witness {name} {witness}\n"));
+    }
+    text.push_str(&format!("group most {} {}\nquorum most\n", names.len() / 2 + 1, names.join(" ")));
+    Some(text)
 }
 
 #[derive(Deserialize)]
@@ -388,4 +403,24 @@ async fn disable_user(
 ) -> Result<StatusCode, Problem> {
     users::set_disabled(&registry, &actor, &user.parse()?, change.disabled).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+    use jackfield_package::{
+        key::SigningKey,
+        log::{Policy, VerifierKey},
+    };
+
+    #[test]
+    fn the_witness_policy_is_one() {
+        let public = SigningKey::from_seed([1; 32]).public_key();
+        let log = VerifierKey::of_log("registry.example".parse().unwrap(), public);
+        let witness = VerifierKey::of_witness("witness.example".parse().unwrap(), public);
+        let witness = format!("{witness} https://witness.example");
+        let text = super::witness_policy(&log.to_string(), &[witness]).unwrap();
+        let policy = Policy::parse(text.as_bytes()).unwrap();
+        assert_eq!((policy.logs().len(), policy.witnesses().len()), (1, 1));
+    }
 }
