@@ -114,7 +114,7 @@ CREATE TABLE keysets (
     PRIMARY KEY (namespace, version)
 );
 
--- Revoked, yanked, quarantined: the newest row of a subject counts. Owner: src/status/.
+-- Revoked, yanked, quarantined. What counts of a subject's rows, src/status/settle.rs says. Owner: src/status/.
 CREATE TABLE statuses (
     id            TEXT PRIMARY KEY,        -- UUIDv7
     package       TEXT,                    -- of a release …
@@ -126,7 +126,11 @@ CREATE TABLE statuses (
     since_index   BIGINT,                  -- of a key: not valid for entries at or after this index
     expires_at    BIGINT,                  -- a quarantine ends by itself
     statement     TEXT REFERENCES statements (digest),
+    authority     TEXT NOT NULL DEFAULT 'registry',  -- `owner` or `registry`: whose key signed
     actor         TEXT NOT NULL,
-    at            BIGINT NOT NULL
+    at            BIGINT NOT NULL,
+    settled_at    BIGINT                   -- none: its statement is not in a published checkpoint yet
 );
+CREATE INDEX statuses_waiting ON statuses (at) WHERE settled_at IS NULL;
+CREATE INDEX statuses_key ON statuses (namespace, key_id) WHERE key_id IS NOT NULL;
 CREATE INDEX statuses_package ON statuses (package, version);

@@ -236,3 +236,8 @@ pub const EVIDENCE_STATEMENTS: i64 = 1_024;
 
 /// Audits of one release that are taken. Hosts read 64; the rest stays for an operator's reviewers.
 pub const EVIDENCE_AUDITS: i64 = 48;
+/// Days that a quarantine lasts at the most: time to look, not a way to take a release away unexplained.
+pub const QUARANTINE_DAYS: i64 = 7;
+
+/// Statuses that one round makes true: a moderator's morning. The next round follows within a second.
+pub const STATUSES_AT_ONCE: i64 = 100;

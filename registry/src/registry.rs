@@ -112,6 +112,7 @@ impl Registry {
             crate::oci::worker::run(self.clone(), stop.clone()),
             crate::read::counts::worker(self.clone(), stop.clone()),
             account::worker::run(self.clone(), stop.clone()),
+            crate::status::settle::worker(self.clone(), stop.clone()),
         );
     }
 }

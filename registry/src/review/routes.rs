@@ -32,11 +32,11 @@ use crate::{
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/v1/packages/{ns}/{name}/reviews", get(list).post(add))
-        .route("/v1/packages/{ns}/{name}/reviews/{id}/reply", put(reply))
-        .route("/v1/packages/{ns}/{name}/reviews/{id}/flags", post(flag))
-        .route("/v1/packages/{ns}/{name}/reviews/{id}/removal", post(remove))
-        .route("/v1/packages/{ns}/{name}/reviews/{id}/resolution", post(resolve))
+        .route("/v1/packages/{namespace}/{name}/reviews", get(list).post(add))
+        .route("/v1/packages/{namespace}/{name}/reviews/{id}/reply", put(reply))
+        .route("/v1/packages/{namespace}/{name}/reviews/{id}/flags", post(flag))
+        .route("/v1/packages/{namespace}/{name}/reviews/{id}/removal", post(remove))
+        .route("/v1/packages/{namespace}/{name}/reviews/{id}/resolution", post(resolve))
         .route("/v1/review-flags", get(flags))
 }
 

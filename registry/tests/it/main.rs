@@ -24,3 +24,4 @@ mod read_rows;
 mod read_search;
 mod review_stories;
 mod status_advisories;
+mod status_releases;

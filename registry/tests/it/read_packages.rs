@@ -139,8 +139,8 @@ async fn statements_are_served_by_digest_once_they_are_in_the_log() {
         let conn: &mut Conn = &mut tx;
         for (digest, index) in [(logged, Some(7_i64)), (waiting, None)] {
             on!(conn, c => sqlx::query(
-                "INSERT INTO statements (digest, leaf, kind, key_id, namespace, package, version, bundle, accepted_at, log_index)
-                 VALUES ($1, $1, 'publish', 'key', 'acme', 'acme:crm', '1.0.0', $2, $3, $4)",
+                "INSERT INTO statements (digest, leaf, entry, kind, key_id, namespace, package, version, bundle, accepted_at, log_index)
+                 VALUES ($1, $1, $2, 'publish', 'key', 'acme', 'acme:crm', '1.0.0', $2, $3, $4)",
             ).bind(digest.to_string()).bind(b"{}".as_slice()).bind(START).bind(index).execute(c), rows).unwrap();
         }
         tx.commit().await.unwrap();
