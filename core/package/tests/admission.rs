@@ -254,9 +254,18 @@ impl World {
 
     /// A threshold of 2 of 2, and signatures of these.
     fn two_of_two(&mut self, signers: &[u8]) {
-        let set = keyset(1, 2, &[PUBLISHER, SECOND]);
+        self.two_of(&[PUBLISHER, SECOND], signers);
+    }
+
+    /// A threshold of 2 of 3, and signatures of these.
+    fn two_of_three(&mut self, signers: &[u8]) {
+        self.two_of(&[PUBLISHER, SECOND, 3], signers);
+    }
+
+    fn two_of(&mut self, keys: &[u8], signers: &[u8]) {
+        let set = keyset(1, 2, keys);
         self.entries.clear();
-        for seed in [PUBLISHER, SECOND] {
+        for seed in keys.iter().copied() {
             self.log(Slot::Keyset(0), set.sign(&key(seed)), seed);
         }
         for seed in signers {
@@ -610,6 +619,14 @@ fn keys_count_by_the_logs_clock() {
         ("ok", "revoked for what came later", |w| {
             w.status(&key_status(PUBLISHER, StatusAction::Revoke, Some(2)), STATEMENTS);
         }),
+        ("ok", "one of three revoked, two suffice", |w| {
+            w.two_of_three(&[PUBLISHER, SECOND, 3]);
+            w.status(&key_status(SECOND, StatusAction::Revoke, None), STATEMENTS);
+        }),
+        ("key-revoked", "one of two revoked", |w| {
+            w.two_of_three(&[PUBLISHER, SECOND]);
+            w.status(&key_status(SECOND, StatusAction::Revoke, None), STATEMENTS);
+        }),
         ("ok", "another key revoked", |w| {
             w.status(&key_status(SECOND, StatusAction::Revoke, None), STATEMENTS);
         }),
@@ -874,6 +891,11 @@ fn a_policy_is_checked_as_a_whole() {
         policy.check().map_or_else(|refusal| refusal.code, |()| "ok")
     };
     assert_eq!(code(|p| p.auditors.clear()), "policy-invalid");
+    for origin in ["..", "../x", "a/b", ".x", "a b", "a/../b"] {
+        let mut policy = good();
+        policy.registries[0].origin = origin.into();
+        assert_eq!(policy.check().expect_err(origin).code, "policy-invalid");
+    }
     assert_eq!(code(|p| p.audits[0].count = 0), "policy-invalid");
     assert_eq!(code(|p| p.audits[0].count = 2), "policy-invalid");
     assert_eq!(code(|p| p.registries[0].witness_policy = Some("quorum all\n".into())), "log-policy-malformed");

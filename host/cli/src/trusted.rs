@@ -79,7 +79,13 @@ impl Trusted {
             .into_iter()
             .filter(|section| !(section.starts_with("[[registries]]") && section.lines().any(|line| line == wanted)))
             .collect();
-        self.write_policy(&kept.concat())
+        self.write_policy(&kept.concat())?;
+        // What was seen of it says nothing about another registry of that name.
+        let seen = self.home.join("registries").join(origin);
+        match std::fs::remove_dir_all(&seen) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failed::unwritable(&seen, &error)),
+            _ => Ok(()),
+        }
     }
 
     /// Pins a namespace's keyset, in the place of an earlier pin.

@@ -279,6 +279,7 @@ pub(super) fn published<'e>(
         return Err(Refusal::new("signature-missing", "the evidence has no publish statement"));
     }
     let mut found: Vec<Published<'e>> = Vec::new();
+    let mut void = None;
     for logged in publish {
         let hint = logged.bundle.key_hint();
         let keyset = chain.at(logged.index).filter(|keyset| keyset.key(hint).is_some());
@@ -291,7 +292,11 @@ pub(super) fn published<'e>(
         };
         let payload = quorum::verified(&logged.bundle, key)?;
         logged.included(key, checkpoint)?;
-        statuses.key_is_good(namespace, hint, logged.index)?;
+        // What a revoked key signed counts for nothing; the others may still be enough.
+        if let Err(refusal) = statuses.key_is_good(namespace, hint, logged.index) {
+            void = void.or(Some(refusal));
+            continue;
+        }
         let version = keyset.version;
         match found.iter_mut().find(|published| published.payload == payload) {
             Some(published) if published.signers.contains(hint) => {}
@@ -306,16 +311,20 @@ pub(super) fn published<'e>(
         }
     }
     let best = found.into_iter().max_by_key(|published| published.signers.len());
-    let best = best.ok_or_else(|| Refusal::new("signature-missing", "the evidence has no publish statement"))?;
+    let Some(best) = best else {
+        return Err(void.unwrap_or_else(|| Refusal::new("signature-missing", "the evidence has no publish statement")));
+    };
     let keyset = chain.at(best.index);
     let needed = keyset.map_or(1, |keyset| keyset.threshold);
     let counted =
         best.signers.iter().filter(|signer| keyset.is_some_and(|keyset| keyset.key(signer).is_some())).count();
     if (counted as u64) < needed {
-        return Err(Refusal::new(
-            "threshold-not-met",
-            format!("{counted} keys of `{namespace}` signed the release: its keyset asks for {needed}"),
-        ));
+        return Err(void.unwrap_or_else(|| {
+            Refusal::new(
+                "threshold-not-met",
+                format!("{counted} keys of `{namespace}` signed the release: its keyset asks for {needed}"),
+            )
+        }));
     }
     Ok(best)
 }

@@ -160,6 +160,11 @@ impl TrustedRegistry {
     /// # Errors
     /// `log-policy-malformed` and the like, `policy-invalid` if the log's key is another than the policy's.
     pub fn log_policy(&self) -> Result<LogPolicy, Refusal> {
+        // It names folders of the home too, and a registry says it of itself.
+        let good = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
+        if self.origin.starts_with('.') || self.origin.contains("..") || !self.origin.bytes().all(good) {
+            return Err(invalid(format!("`{}` is not a host name", self.origin.escape_debug())));
+        }
         let name: KeyName = self.origin.parse()?;
         if self.log_key.name != name {
             return Err(invalid(format!("the log key of `{}` is that of `{}`", self.origin, self.log_key.name)));
