@@ -230,11 +230,14 @@ impl Actor {
             return Err(unauthenticated("unauthenticated", "this asks for a token")
                 .hint("make one with `jackfield login`, and send it as `Authorization: Bearer jf_…`"));
         }
-        self.within_scope(action, target)?;
         let forbidden = |what: &str| Err(Problem::forbidden("forbidden", format!("{} {what}", self.name)));
+        // Another token would not help.
+        if action == Action::Moderate && !self.operator {
+            return forbidden("is not an operator of this registry");
+        }
+        self.within_scope(action, target)?;
         match (action, target.namespace()) {
-            (Action::Moderate, _) if self.operator => Ok(()),
-            (Action::Moderate, _) => forbidden("is not an operator of this registry"),
+            (Action::Moderate, _) => Ok(()),
             (Action::Review, _) | (Action::Account, None) if self.user.is_some() => Ok(()),
             (Action::Read | Action::Namespace, None) if self.user.is_some() => Ok(()),
             (Action::Publish | Action::Read | Action::Status | Action::Namespace, Some(namespace)) => {

@@ -94,9 +94,10 @@ struct NewUser {
 async fn create_user(
     State(registry): State<Shared>,
     actor: Actor,
+    PeerCaller(address): PeerCaller,
     Body(new): Body<NewUser>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    users::create(&registry, &actor, &new.name, new.password, new.operator).await?;
+    users::create(&registry, &actor, &new.name, new.password, new.operator, &address).await?;
     Ok((StatusCode::CREATED, Json(json!({ "name": new.name, "operator": new.operator }))))
 }
 

@@ -73,6 +73,7 @@ pub(crate) async fn create(
     name: &Label,
     password: Option<Password>,
     operator: bool,
+    address: &str,
 ) -> Result<(), Problem> {
     if let Some(password) = &password {
         password::check_new(name.as_str(), password)?;
@@ -85,6 +86,11 @@ pub(crate) async fn create(
         // Before a core is spent on a stranger's password.
         let mut tx = registry.db.begin().await?;
         actor.authorise(registry, &mut tx, Action::Moderate, &Target::Registry).await?;
+    }
+    if !by_operator {
+        let caller = format!("registers {address}");
+        let taken = registry.door.sign_ins.take(&caller, BY_ADDRESS, registry.now());
+        taken.map_err(|wait| super::routes::too_many("login-limited", "too many new accounts from here", wait))?;
     }
     let hash = match password {
         Some(password) => Some(registry.door.passwords.hash(password).await?),

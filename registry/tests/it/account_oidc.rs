@@ -191,11 +191,11 @@ async fn an_issuer_rotates_its_keys_and_is_not_asked_for_every_stranger() {
         let both = json!({ "keys": [
             { "kty": "something-new", "kid": "three" },
             published(&issuer.es256, Algorithm::ES256, "one"),
-            published(&next, Algorithm::ES256, "two"),
+            published(&next, Algorithm::ES256, registry.kind),
         ] });
         *issuer.keys.lock().unwrap() = both;
         registry.clock.advance(31 * SECOND);
-        exchange(&registry, &signed(&next, Algorithm::ES256, "two", &issuer.claims())).await.expect(201);
+        exchange(&registry, &signed(&next, Algorithm::ES256, registry.kind, &issuer.claims())).await.expect(201);
     }
 }
 
@@ -226,5 +226,29 @@ async fn owners_alone_trust_and_only_issuers_that_are_configured() {
         assert_eq!(issued["pattern"], "acme:erp");
         let wider = json!({ "id_token": issuer.token(|claims| claims["jti"] = json!("z")), "packages": "acme:*" });
         registry.post("/v1/token-exchange").json(&wider).send().await.expect_problem(403, "publisher-unknown");
+    }
+}
+
+/// A key that `openssl` has made, as PKCS#1.
+fn rsa_key(bits: &str) -> EncodingKey {
+    use std::process::{Command, Stdio};
+    let made = Command::new("openssl").args(["genrsa", "-traditional", bits]).stderr(Stdio::null()).output().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), made.stdout).unwrap();
+    let mut command = Command::new("openssl");
+    command.args(["rsa", "-traditional", "-outform", "DER", "-in"]).arg(file.path());
+    EncodingKey::from_rsa_der(&command.stderr(Stdio::null()).output().unwrap().stdout)
+}
+
+#[tokio::test]
+async fn rsa_keys_count_unless_they_are_small() {
+    let issuer = Issuer::start().await;
+    let (good, small) = (rsa_key("2048"), rsa_key("1024"));
+    let all = [published(&good, Algorithm::RS256, "rsa"), published(&small, Algorithm::RS256, "small")];
+    *issuer.keys.lock().unwrap() = json!({ "keys": all });
+    for (registry, _) in trusted(&issuer).await {
+        let small = signed(&small, Algorithm::RS256, "small", &issuer.claims());
+        exchange(&registry, &small).await.expect_problem(401, "id-token-key");
+        exchange(&registry, &signed(&good, Algorithm::RS256, "rsa", &issuer.claims())).await.expect(201);
     }
 }
