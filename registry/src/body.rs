@@ -18,6 +18,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         let bytes = read(request, JSON_BODY_BYTES).await?;
+        // A list would be read as the fields in their order, and an empty one as all defaults.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::bad_request("body-malformed", "the request's body is not a JSON object"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             Problem::bad_request("body-malformed", format!("the request's JSON is not right: {error}"))
         })
