@@ -658,7 +658,11 @@ async fn every_requirement_in_the_order_of_the_suite() {
         let wanted = json!({ "name": "conformance", "class": "generic" });
         let operator = registry.operator();
         registry.post("/v1/namespaces").token(&operator).json(&wanted).send().await.expect(201);
-        let address = registry.listen().await;
+        // The port as it is served: with its rate limits, timeouts and headers.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let stop = tokio_util::sync::CancellationToken::new();
+        let served = tokio::spawn(jackfield_registry::serve::serve(listener, registry.shared.clone(), stop.clone()));
         // Tokens kept on one database, fetched anew for each request on the other.
         for caching in [registry.kind == "sqlite"] {
             let client = OciClient::new(&address, Some(("operator", &operator)), caching);
@@ -682,5 +686,7 @@ async fn every_requirement_in_the_order_of_the_suite() {
             suite.bad_manifests().await;
             println!("{}: {} checks met in {} requests", registry.kind, suite.checks, suite.client.requests);
         }
+        stop.cancel();
+        served.await.unwrap();
     }
 }

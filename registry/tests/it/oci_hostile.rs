@@ -553,6 +553,7 @@ async fn connector_namespaces_take_connectors_and_keep_them() {
                 "manifest-not-a-connector",
             ),
             ("1.0.0", with("/layers/0/size", json!(12)), 400, "SIZE_INVALID", "size-invalid"),
+            ("1.0.0", with("/config/size", json!(2 << 20)), 400, "MANIFEST_INVALID", "manifest-not-a-connector"),
             ("1.0.0", with("/layers/0/size", json!(65 << 20)), 413, "SIZE_INVALID", "blob-too-large"),
             (
                 "1.0.0",
@@ -633,5 +634,86 @@ async fn wkg_is_told_where_packages_are() {
         assert_eq!(told["oci"]["registry"], "registry.example");
         let others = told.as_object().unwrap().iter().filter(|(key, _)| *key != "preferredProtocol");
         assert!(others.map(|(_, value)| value).all(Value::is_object), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_goes_on_later() {
+    use tokio::io::AsyncWriteExt as _;
+    for registry in TestRegistry::each().await {
+        let token = registry.generic("plain").await;
+        let place = registry.begin(&token, "plain/x").await;
+        let mut stream = tokio::net::TcpStream::connect(registry.listen().await).await.unwrap();
+        let head = format!(
+            "PATCH {place} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 100\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&[7; 40]).await.unwrap();
+        stream.flush().await.unwrap();
+        drop(stream);
+        // What came counts, once it is on the disk.
+        let mut arrived = String::new();
+        for _ in 0..500 {
+            let status = registry.get(&place).token(&token).send().await;
+            arrived = status.header("range").unwrap().to_owned();
+            if arrived != "0-0" {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_eq!(arrived, "0-39");
+        let rest = registry.ask(Method::PATCH, &place).token(&token).header("content-range", "40-99");
+        rest.bytes(vec![7; 60]).send().await.expect(202);
+        let whole = digest(&[7; 100]);
+        registry.put(&format!("{place}?digest={whole}")).token(&token).send().await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn everything_that_grows_is_bounded() {
+    for registry in TestRegistry::each_with(|config, _| config.namespace_quota_bytes = 1 << 40).await {
+        let token = registry.generic("plain").await;
+        // Tags in one answer.
+        let thing = artifact(None);
+        let reference = digest(thing.to_string().as_bytes());
+        for round in 0..32 {
+            let tags: Vec<_> = (0..32).map(|n| format!("tag=t{round:02}-{n:02}")).collect();
+            let pushed =
+                registry.push_manifest(&token, "plain/x", &format!("{reference}?{}", tags.join("&")), &thing).await;
+            pushed.expect(201);
+        }
+        for query in ["", "?n=1000000"] {
+            let page = registry.get(&format!("/v2/plain/x/tags/list{query}")).send().await;
+            assert_eq!(page.expect(200)["tags"].as_array().unwrap().len(), 1000);
+            let next = page.header("link").unwrap();
+            let rest = registry.get(&next[1..next.find('>').unwrap()]).send().await;
+            assert_eq!(rest.expect(200)["tags"].as_array().unwrap().len(), 24);
+            assert!(rest.header("link").is_none());
+        }
+        // Bytes of a blob, said beforehand.
+        let place = registry.begin(&token, "plain/x").await;
+        let large =
+            registry.ask(Method::PATCH, &place).token(&token).header("content-length", "10737418241").send().await;
+        large.expect_oci(413, "SIZE_INVALID", "blob-too-large");
+        // Uploads that are open.
+        for _ in 1..256 {
+            registry.begin(&token, "plain/x").await;
+        }
+        let more = registry.post("/v2/plain/x/blobs/uploads/").token(&token).send().await;
+        more.expect_oci(429, "TOOMANYREQUESTS", "uploads-too-many");
+        registry.delete(&place).token(&token).send().await.expect_status(204);
+        registry.begin(&token, "plain/x").await;
+        // Scopes of a token.
+        let scopes: Vec<_> = (0..17).map(|n| format!("scope=repository:plain/r{n}:pull,push")).collect();
+        let ask = registry.get(&format!("/v2/token?{}", scopes.join("&"))).token(&token);
+        let issued = ask.send().await.expect(200);
+        let issued = issued["token"].as_str().unwrap();
+        registry.post("/v2/plain/r16/blobs/uploads/").token(issued).send().await.expect_oci(
+            401,
+            "UNAUTHORIZED",
+            "token-scope",
+        );
+        let known = registry.post("/v2/plain/r15/blobs/uploads/").token(issued).send().await;
+        known.expect_oci(429, "TOOMANYREQUESTS", "uploads-too-many");
     }
 }
