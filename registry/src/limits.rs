@@ -144,6 +144,9 @@ pub const STAGED_PER_PACKAGE: i64 = 20;
 /// Entries that one round of the log's sequencer takes: some 4 MB of tiles, and a transaction of a fraction of a second.
 pub const LOG_BATCH_ENTRIES: i64 = 4096;
 
+/// Statements that one answer holds: of the largest kind they are some 8 MiB.
+pub const LOG_STATEMENTS_PAGE: u64 = 32;
+
 /// Bytes of a witness's answer: a handful of signature lines.
 pub const WITNESS_ANSWER_BYTES: usize = 16 << 10;
 

@@ -1,8 +1,9 @@
 //! What stands below the flags in every `--help`.
 
 mod account;
+mod log;
 
-pub(crate) use self::account::*;
+pub(crate) use self::{account::*, log::*};
 
 pub(crate) const TOP: &str = "\
 A connector's life:

@@ -2,6 +2,7 @@
 //! stands in `commands/`, one file a command.
 
 mod account;
+mod log;
 
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use clap::{
 use jackfield_host::grant::EgressGrant;
 use jackfield_package::{Label, key::PublicKey, log::VerifierKey};
 
-pub(crate) use self::account::*;
+pub(crate) use self::{account::*, log::*};
 
 use crate::{
     examples,
@@ -101,6 +102,7 @@ pub(crate) enum Command {
     User(User),
     Token(Token),
     Namespace(Namespace),
+    Log(Log),
     Publish(Publish),
     Serve(Serve),
     #[command(hide = true)]

@@ -15,6 +15,7 @@ mod examine;
 mod examples;
 mod flags;
 mod installed;
+mod monitor;
 mod packages;
 mod page;
 mod passphrase;
@@ -105,6 +106,7 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Whoami(flags) => commands::login::whoami(flags, context).await,
         Command::User(flags) => commands::user::run(flags, context).await,
         Command::Token(flags) => commands::token::run(flags, context).await,
+        Command::Log(flags) => commands::log::run(flags, context).await,
         Command::Namespace(flags) => commands::namespace::run(flags, context).await,
         Command::Publish(flags) => commands::publish::run(flags, context).await,
         Command::Serve(flags) => commands::serve::run(flags, context).await,

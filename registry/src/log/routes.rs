@@ -15,7 +15,7 @@ use jackfield_package::{
 use serde::{Deserialize, Serialize};
 
 use super::{read, store};
-use crate::{Problem, Shared};
+use crate::{Problem, Shared, limits::LOG_STATEMENTS_PAGE};
 
 /// A tile never changes.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -28,6 +28,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/log/tile/{*path}", get(tile))
         .route("/v1/log/proof/{statement}", get(proof))
         .route("/v1/log/consistency", get(consistency))
+        .route("/v1/log/statements", get(statements))
 }
 
 fn text(body: String) -> Response {
@@ -139,4 +140,36 @@ async fn consistency(
     let hashes = hashes.iter().map(ToString::to_string).collect();
     // Two sizes have one proof, for ever.
     Ok(([(header::CACHE_CONTROL, IMMUTABLE)], Json(ConsistencyProof { from, to, hashes })).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct From {
+    from: u64,
+}
+
+/// Statements of the log in its order, as bundles without proofs: what its entries are made of.
+#[derive(Debug, Serialize)]
+struct Statements {
+    from: u64,
+    statements: Vec<Box<serde_json::value::RawValue>>,
+}
+
+async fn statements(
+    State(registry): State<Shared>,
+    query: Result<Query<From>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(From { from }) = query.map_err(|error| Problem::bad_request("query-malformed", error.body_text()))?;
+    let mut conn = registry.db.read().await?;
+    let size = read::newest_size(&mut conn).await?;
+    let left = size.saturating_sub(from).min(LOG_STATEMENTS_PAGE);
+    let (Ok(start), Ok(limit)) = (i64::try_from(from), i64::try_from(left)) else {
+        return Err(Problem::bad_request("log-range", format!("{from} lies beyond the log, whose size is {size}")));
+    };
+    let statements = store::logged(&mut conn, start, limit)
+        .await?
+        .into_iter()
+        .map(|row| serde_json::from_slice(&row.bundle).map_err(|error| Problem::internal(&error)))
+        .collect::<Result<_, _>>()?;
+    Ok(([(header::CACHE_CONTROL, REVALIDATE)], Json(Statements { from, statements })).into_response())
 }

@@ -112,6 +112,18 @@ impl Witness {
         Router::new().route("/add-checkpoint", route).layer(limit).with_state(self)
     }
 
+    /// Serves it until `stop`.
+    ///
+    /// # Errors
+    /// The listener's.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: tokio::net::TcpListener,
+        stop: tokio_util::sync::CancellationToken,
+    ) -> std::io::Result<()> {
+        axum::serve(listener, self.router()).with_graceful_shutdown(stop.cancelled_owned()).await
+    }
+
     fn answer(&self, body: &[u8]) -> Response {
         let request = match AddCheckpoint::parse(body) {
             Ok(request) => request,

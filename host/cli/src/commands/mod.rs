@@ -12,6 +12,7 @@ pub(crate) mod install;
 pub(crate) mod invoke;
 pub(crate) mod key;
 pub(crate) mod list;
+pub(crate) mod log;
 pub(crate) mod login;
 pub(crate) mod namespace;
 pub(crate) mod new;
