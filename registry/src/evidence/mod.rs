@@ -30,8 +30,8 @@ use crate::{
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/v1/packages/{ns}/{name}/{version}/evidence", get(show))
-        .route("/v1/packages/{ns}/{name}/{version}/audits", post(audit))
+        .route("/v1/packages/{namespace}/{name}/{version}/evidence", get(show))
+        .route("/v1/packages/{namespace}/{name}/{version}/audits", post(audit))
 }
 
 /// The evidence of a release, once all of it is in the log.

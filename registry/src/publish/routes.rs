@@ -28,9 +28,9 @@ use crate::{
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/v1/packages/{ns}/{name}/{version}/statements", post(hand_in))
-        .route("/v1/packages/{ns}/{name}/{version}/progress", get(progress))
-        .route("/v1/packages/{ns}/{name}/{version}/appeal", post(appeal))
+        .route("/v1/packages/{namespace}/{name}/{version}/statements", post(hand_in))
+        .route("/v1/packages/{namespace}/{name}/{version}/progress", get(progress))
+        .route("/v1/packages/{namespace}/{name}/{version}/appeal", post(appeal))
         .route("/v1/moderation/releases", get(held))
         .route("/v1/moderation/releases/{id}", post(decide))
 }
