@@ -42,12 +42,7 @@ pub(super) async fn logged_statement(conn: &mut Conn, digest: &str, size: i64) -
 
 /// One statement as it stands in the log.
 #[derive(Debug, sqlx::FromRow)]
-#[allow(dead_code, reason = "the rebuild reads the rest")]
 pub(super) struct LoggedRow {
-    pub(super) idx: i64,
-    pub(super) digest: String,
-    pub(super) kind: String,
-    pub(super) namespace: String,
     pub(super) entry: Vec<u8>,
     pub(super) bundle: Vec<u8>,
 }
@@ -55,7 +50,7 @@ pub(super) struct LoggedRow {
 /// Statements of the log, in its order.
 pub(super) async fn logged(conn: &mut Conn, from: i64, limit: i64) -> Result<Vec<LoggedRow>> {
     on!(conn, c => sqlx::query_as(
-        "SELECT log_index AS idx, digest, kind, namespace, entry, bundle FROM statements
+        "SELECT entry, bundle FROM statements
          WHERE log_index >= $1 ORDER BY log_index LIMIT $2")
         .bind(from).bind(limit).fetch_all(c))
 }
@@ -201,4 +196,37 @@ pub(super) async fn add_cosignature(conn: &mut Conn, size: i64, witness: &str, l
 pub(super) async fn last_cosigned(conn: &mut Conn, witness: &str) -> Result<i64> {
     on!(conn, c => sqlx::query_scalar("SELECT COALESCE(MAX(size), 0) FROM log_cosignatures WHERE witness = $1")
         .bind(witness).fetch_one(c))
+}
+
+// ── What is served, for holding it against the log ──────────────────────────────────────────────────────────────────
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct ServedRelease {
+    pub(super) package: String,
+    pub(super) version: String,
+    pub(super) component: String,
+    pub(super) state: String,
+}
+
+pub(super) async fn served_releases(conn: &mut Conn) -> Result<Vec<ServedRelease>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT package, version, component, state FROM releases
+         WHERE state IN ('released', 'yanked', 'quarantined', 'revoked') ORDER BY package, version").fetch_all(c))
+}
+
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct ServedKeyset {
+    pub(super) namespace: String,
+    pub(super) version: i64,
+    pub(super) threshold: i64,
+    pub(super) keys: String,
+}
+
+/// Those whose statement is in the log: one that waits for it is not held against it.
+pub(super) async fn served_keysets(conn: &mut Conn) -> Result<Vec<ServedKeyset>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT keysets.namespace, keysets.version, keysets.threshold, keysets.keys FROM keysets
+         JOIN statements ON statements.digest = keysets.statement
+         WHERE statements.log_index < (SELECT MAX(size) FROM log_checkpoints WHERE published_at IS NOT NULL)
+         ORDER BY keysets.namespace, keysets.version").fetch_all(c))
 }

@@ -281,3 +281,45 @@ async fn with_another_name_or_key_nothing_is_signed() {
         assert_eq!(sequence(&registry).await, 1);
     }
 }
+
+#[tokio::test]
+async fn the_state_is_rebuilt_from_the_log() {
+    use jackfield_package::statement::{KeysetStatement, StatusStatement, status};
+    for registry in TestRegistry::each().await {
+        let key = SigningKey::from_seed([7; 32]);
+        let keyset = KeysetStatement {
+            namespace: "acme".parse().unwrap(),
+            version: 1,
+            threshold: 1,
+            keys: vec![key.public_key()],
+            reason: "first".to_owned(),
+        };
+        let status = StatusStatement {
+            registry: crate::kit::ORIGIN.to_owned(),
+            subject: status::StatusSubject::Release {
+                name: "acme:weather".parse().unwrap(),
+                version: "1.2.3".parse().unwrap(),
+                component: Digest::of(b"component"),
+            },
+            action: status::StatusAction::Yank,
+            reason: "broken".to_owned(),
+            since_index: None,
+            expires: None,
+            by: "user:ada".to_owned(),
+        };
+        let mut tx = registry.shared.db.begin().await.unwrap();
+        for bundle in [keyset.sign(&key), status.sign(&key)] {
+            let statement = NewStatement { bundle, kind: StatementKind::Keyset, ..statement(0) };
+            log::submit(&mut tx, statement, registry.shared.now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        // What waits is not in the log yet.
+        assert_eq!(log::rebuild::rebuild(&registry.shared).await.unwrap(), log::rebuild::Rebuilt::default());
+        sequence(&registry).await;
+        let rebuilt = log::rebuild::rebuild(&registry.shared).await.unwrap();
+        assert_eq!(rebuilt.size, 2, "{}", registry.kind);
+        assert_eq!(rebuilt.keysets[&("acme".to_owned(), 1)], (1, vec![hex::encode(key.public_key().to_bytes())]));
+        assert_eq!(rebuilt.statuses[&("acme:weather".to_owned(), "1.2.3".to_owned())], "yank");
+        assert!(log::rebuild::compare(&registry.shared).await.unwrap().is_empty(), "nothing is served that differs");
+    }
+}
