@@ -1,6 +1,6 @@
 //! Asking witnesses to cosign what was published (c2sp.org/tlog-witness).
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use jackfield_package::log::{VerifierKey, note::NoteSignature, witness::AddCheckpoint};
 use tokio_util::sync::CancellationToken;
@@ -135,33 +135,26 @@ pub(crate) async fn run(registry: &Shared, stop: &CancellationToken) {
     futures_util::future::join_all(witnesses.iter().map(|witness| ask_for_ever(registry, witness, &post, stop))).await;
 }
 
-fn ask_for_ever(
-    registry: &Registry,
-    witness: &Witness,
-    post: &dyn Post,
-    stop: &CancellationToken,
-) -> impl Future<Output = ()> {
-    async move {
-        loop {
-            let pause = match ask(registry, witness, post).await {
-                Ok(Asked::Nothing) => INTERVAL,
-                Ok(Asked::Cosigned(size)) => {
-                    tracing::info!(witness = %witness.key.name, size, "cosigned");
-                    INTERVAL
-                }
-                Ok(Asked::Refused(why)) => {
-                    tracing::warn!(witness = %witness.key.name, why, "a witness did not cosign");
-                    AFTER_FAULT
-                }
-                Err(problem) => {
-                    tracing::warn!(witness = %witness.key.name, %problem, "a witness could not be asked");
-                    AFTER_FAULT
-                }
-            };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => return,
+async fn ask_for_ever(registry: &Registry, witness: &Witness, post: &dyn Post, stop: &CancellationToken) {
+    loop {
+        let pause = match ask(registry, witness, post).await {
+            Ok(Asked::Nothing) => INTERVAL,
+            Ok(Asked::Cosigned(size)) => {
+                tracing::info!(witness = %witness.key.name, size, "cosigned");
+                INTERVAL
             }
+            Ok(Asked::Refused(why)) => {
+                tracing::warn!(witness = %witness.key.name, why, "a witness did not cosign");
+                AFTER_FAULT
+            }
+            Err(problem) => {
+                tracing::warn!(witness = %witness.key.name, %problem, "a witness could not be asked");
+                AFTER_FAULT
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
         }
     }
 }

@@ -77,7 +77,7 @@ async fn killed_at_every_step_the_log_has_one_history() {
             let output = Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", "log_crash::life", "--ignored", "--nocapture", "--test-threads=1"])
                 .env("LOG_CRASH_DATA", registry.data.path())
-                .env("LOG_CRASH_DATABASE", &registry.shared.config.database.clone().unwrap())
+                .env("LOG_CRASH_DATABASE", registry.shared.config.database.clone().unwrap())
                 .env("LOG_CRASH_STEP", step.to_string())
                 .env("LOG_CRASH_FIRST", first.to_string())
                 .stderr(Stdio::null())
