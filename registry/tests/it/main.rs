@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[path = "../../../core/package/tests/common/mod.rs"]
+mod components;
 #[allow(dead_code)]
 mod kit;
 
@@ -19,6 +21,12 @@ mod oci_clients;
 mod oci_conformance;
 mod oci_hostile;
 mod opens;
+mod publish_crash;
+mod publish_fails_closed;
+mod publish_hostile;
+#[allow(dead_code)]
+mod publish_kit;
+mod publish_stories;
 mod read_packages;
 mod read_rows;
 mod read_search;
