@@ -208,8 +208,8 @@ pub const CHECK_ATTEMPTS: i64 = 5;
 /// Seconds until the second attempt; each further one waits four times as long.
 pub const CHECK_RETRY_S: i64 = 5;
 
-/// Seconds of a lease beyond the validator's own time: to fetch the bytes before, and to write down the outcome after.
-pub const CHECK_GRACE_S: i64 = 60;
+/// Seconds that a lease on a release lasts unless it is renewed: how long one waits whose checker has died.
+pub const CHECK_LEASE_S: i64 = 15;
 
 /// Releases that are taken from the log to everybody's eyes in one round; the rest has its turn in the next.
 pub const RELEASES_A_ROUND: i64 = 100;

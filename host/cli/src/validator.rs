@@ -104,3 +104,70 @@ fn judge(status: ExitStatus, said: &[u8]) -> Result<(), ValidatorFault> {
     let last: String = said.trim().chars().filter(|c| !c.is_control()).take(300).collect();
     Err(ValidatorFault::Failed(format!("{status}: {last}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// A validator whose program is this script.
+    fn script(folder: &Path, lines: &str) -> ChildValidator {
+        let program = folder.join("program");
+        std::fs::write(&program, format!("#!/bin/sh\n{lines}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        ChildValidator { program, memory_bytes: MEMORY_BYTES, timeout_s: 20 }
+    }
+
+    #[tokio::test]
+    async fn whatever_a_child_does_is_a_fault_unless_it_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        let component = folder.path().join("it.wasm");
+        std::fs::write(&component, b"").unwrap();
+        let good = "echo '{\"outcomes\":[],\"facts\":null}'";
+        type Expected = fn(&Result<Examination, ValidatorFault>) -> bool;
+        let rows: [(&str, Expected); 9] = [
+            (good, |came| came.is_ok()),
+            ("kill -9 $$", |came| *came == Err(ValidatorFault::Killed("signal 9".to_owned()))),
+            ("kill -6 $$", |came| *came == Err(ValidatorFault::Killed("signal 6".to_owned()))),
+            ("kill -24 $$", |came| *came == Err(ValidatorFault::TimedOut)),
+            (
+                "echo out of luck >&2; exit 3",
+                |came| matches!(came, Err(ValidatorFault::Failed(said)) if said.contains("out of luck")),
+            ),
+            ("exit 0", |came| matches!(came, Err(ValidatorFault::Failed(_)))),
+            ("echo '{}'", |came| matches!(came, Err(ValidatorFault::Failed(_)))),
+            ("echo '{\"outcomes\":[],\"facts\":null} {}'", |came| matches!(came, Err(ValidatorFault::Failed(_)))),
+            ("yes", |came| matches!(came, Err(ValidatorFault::Failed(said)) if said.contains("more than"))),
+        ];
+        for (lines, expected) in rows {
+            let came = script(folder.path(), lines).validate(&component).await;
+            assert!(expected(&came), "{lines}: {came:?}");
+        }
+        let crashing = format!("{good}; kill -9 $$");
+        let came = script(folder.path(), &crashing).validate(&component).await;
+        assert_eq!(came, Err(ValidatorFault::Killed("signal 9".to_owned())), "an answer before a crash is none");
+        let gone = ChildValidator { program: folder.path().join("gone"), memory_bytes: 1, timeout_s: 1 };
+        assert!(matches!(gone.validate(&component).await, Err(ValidatorFault::Failed(_))));
+    }
+
+    #[tokio::test]
+    async fn one_that_takes_too_long_is_killed_and_sees_nothing_of_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let component = folder.path().join("it.wasm");
+        let pid = folder.path().join("pid");
+        let lines = format!("env > {0}.env; echo $$ > {0}; exec sleep 1000", pid.display());
+        let slow = ChildValidator { timeout_s: 1, ..script(folder.path(), &lines) };
+        assert_eq!(slow.validate(&component).await, Err(ValidatorFault::TimedOut));
+        let process = format!("/proc/{}/cmdline", std::fs::read_to_string(&pid).unwrap().trim());
+        for _ in 0..200 {
+            if std::fs::read(&process).unwrap_or_default().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(std::fs::read(&process).unwrap_or_default().is_empty(), "it is still there");
+        let environment = std::fs::read_to_string(format!("{}.env", pid.display())).unwrap();
+        assert!(!environment.contains("HOME=") && !environment.contains("PATH=/root"), "{environment}");
+    }
+}

@@ -28,7 +28,7 @@ use crate::{
     Problem, Shared,
     account::{names, namespaces},
     clock::{Micros, SECOND},
-    limits::{CHECK_ATTEMPTS, CHECK_GRACE_S, CHECK_RETRY_S, CHECKS_AT_ONCE, CONFUSABLE_PAGE, RELEASES_A_ROUND},
+    limits::{CHECK_ATTEMPTS, CHECK_LEASE_S, CHECK_RETRY_S, CHECKS_AT_ONCE, CONFUSABLE_PAGE, RELEASES_A_ROUND},
     log::{self, NewStatement, StatementKind},
     oci::{self, Repository},
     validator::{Examination, Facts, ValidatorFault},
@@ -93,9 +93,7 @@ impl Worker {
     /// What kept it from writing down what came of it; the release stays as it was, and another try is made when the lease ends.
     pub async fn check_next(&self, registry: &Shared) -> Result<bool, Problem> {
         let now = registry.now();
-        let lease_s =
-            i64::try_from(registry.config.validator_timeout_s).unwrap_or(i64::MAX / SECOND / 2) + CHECK_GRACE_S;
-        let until = now.saturating_add(lease_s.saturating_mul(SECOND));
+        let until = now.saturating_add(CHECK_LEASE_S.saturating_mul(SECOND));
         let mut tx = registry.db.begin().await?;
         let Some(release) = store::claim(&mut tx, &self.holder, until, now).await? else { return Ok(false) };
         tx.commit().await?;
@@ -104,11 +102,33 @@ impl Worker {
             self.put_off(registry, &release, "every examination of it ended before it was over").await?;
             return Ok(true);
         }
-        match examine(registry, &release).await {
-            Ok(examined) => self.decide(registry, &release, examined, until).await?,
+        let examined = tokio::select! {
+            examined = examine(registry, &release) => examined,
+            () = self.keep(registry, &release) => return Ok(true),
+        };
+        match examined {
+            Ok(examined) => self.decide(registry, &release, examined).await?,
             Err(fault) => self.put_off(registry, &release, &fault).await?,
         }
         Ok(true)
+    }
+
+    /// Keeps the lease while the examination goes on, so that a dead process's one ends soon. Ends when it is lost.
+    async fn keep(&self, registry: &Shared, release: &Release) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(CHECK_LEASE_S.unsigned_abs() / 3)).await;
+            let until = registry.now().saturating_add(CHECK_LEASE_S.saturating_mul(SECOND));
+            let kept = async {
+                let mut tx = registry.db.begin().await?;
+                let kept = store::hold_lease(&mut tx, &release.id, &self.holder, until).await?;
+                tx.commit().await?;
+                Ok::<_, jackfield_db::DbError>(kept)
+            };
+            // A database that does not answer ends the lease by itself, in time.
+            if let Ok(false) = kept.await {
+                return;
+            }
+        }
     }
 
     /// No verdict this time: later, or a person's turn.
@@ -133,14 +153,9 @@ impl Worker {
     }
 
     /// Holds what was found against the registry's own rules, and takes the release to what follows, all in one transaction.
-    async fn decide(
-        &self,
-        registry: &Shared,
-        release: &Release,
-        examined: Examined,
-        until: Micros,
-    ) -> Result<(), Problem> {
+    async fn decide(&self, registry: &Shared, release: &Release, examined: Examined) -> Result<(), Problem> {
         let now = registry.now();
+        let until = now.saturating_add(CHECK_LEASE_S.saturating_mul(SECOND));
         let package: PackageName = release.package.parse()?;
         let version = release.version()?;
         let mut tx = registry.db.begin().await?;
@@ -268,7 +283,8 @@ async fn examine(registry: &Shared, release: &Release) -> Result<Examined, Strin
     let oci_config = registry.blobs.get(&object(&config)).await.map_err(told)?.ok_or("its OCI config is gone")?;
     let file = registry.blobs.local_file(&object(&release.component)).await.map_err(told)?;
     let file = file.ok_or("its bytes are gone")?;
-    let timeout = Duration::from_secs(registry.config.validator_timeout_s.saturating_add(10));
+    // It keeps its own time; this is for one that does not.
+    let timeout = Duration::from_secs(registry.config.validator_timeout_s.saturating_add(2));
     let examination = tokio::time::timeout(timeout, validator.validate(file.path()))
         .await
         .unwrap_or(Err(ValidatorFault::TimedOut))

@@ -272,3 +272,18 @@ fn path_to(state: State) -> Vec<(State, State)> {
             .collect();
     }
 }
+
+#[test]
+fn every_check_has_its_line_on_the_page() {
+    let page = include_str!("../../../docs/spec/checks.md");
+    use jackfield_registry::publish::rules::{EXAMINED, REGISTERED, RULESET};
+    let own = EXAMINED.iter().chain(REGISTERED).map(|rule| (rule.id, rule.since, rule.level));
+    let of_bytes = jackfield_package::check::rules().map(|(id, level)| (id, "1", level));
+    let missing: Vec<String> = of_bytes
+        .chain(own)
+        .map(|(id, since, level)| format!("| `{id}` | {since} | {} |", format!("{level:?}").to_lowercase()))
+        .filter(|line| !page.contains(line.as_str()))
+        .collect();
+    assert_eq!(missing, Vec::<String>::new());
+    assert!(page.contains(&format!("it is `{RULESET}`")));
+}
