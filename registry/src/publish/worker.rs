@@ -330,7 +330,8 @@ async fn suspicion(conn: &mut Conn, package: &PackageName) -> Result<Option<Stri
         let others: Vec<(String, String)> =
             page.into_iter().filter(|name| !name.starts_with(&prefix)).map(|name| (joined(&name), name)).collect();
         let found = others.iter().find_map(|(other, name)| {
-            names::suspicion(&joined(&own), [other.as_str()]).map(|_| format!("`{own}` could be taken for `{name}`"))
+            let alike = joined(&own) == *other || names::suspicion(&joined(&own), [other.as_str()]).is_some();
+            alike.then(|| format!("`{own}` could be taken for `{name}`"))
         });
         if found.is_some() {
             return Ok(found);

@@ -6,7 +6,7 @@
 use std::{
     future::Future,
     pin::pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use jackfield_registry::{clock::SECOND, log::sequencer::Sequencer, publish::worker::Worker};
@@ -33,7 +33,6 @@ async fn killed_after(waits: usize, work: impl Future<Output = ()>) -> bool {
 
 #[tokio::test]
 async fn killed_at_every_point_it_is_released_once_with_its_statements() {
-    let _ = Waker::noop();
     let mut kills = 0;
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;
@@ -43,10 +42,15 @@ async fn killed_at_every_point_it_is_released_once_with_its_statements() {
             number += 1;
             let release = package("acme:weather", &format!("1.0.{number}"), |_| {});
             alice.publish(&release).await;
+            // The lease of the writer before has ended.
+            registry.clock.advance(3600 * SECOND);
             let round = async {
                 let worker = Worker::new().unwrap();
                 while worker.check_next(&registry.shared).await.unwrap() {}
-                let _ = Sequencer::new().unwrap().round(&registry.shared).await;
+                let mut sequencer = Sequencer::new().unwrap();
+                for _ in 0..2 {
+                    sequencer.round(&registry.shared).await.unwrap();
+                }
                 worker.release_passed(&registry.shared).await.unwrap();
             };
             let ended = killed_after(waits, round).await;
@@ -71,7 +75,7 @@ async fn killed_at_every_point_it_is_released_once_with_its_statements() {
                 break;
             }
             // Every point at first, and then, where one wait follows like another, fewer.
-            waits += if waits < 40 { 1 } else { 2 };
+            waits += if waits < 40 { 1 } else { 3 };
         }
     }
     assert!(kills >= 60, "only {kills} points to be killed at");
@@ -88,9 +92,11 @@ async fn two_processes_release_it_once() {
             let (a, b) = (Worker::new().unwrap(), Worker::new().unwrap());
             let (first, second) = tokio::join!(a.check_next(&registry.shared), b.check_next(&other.shared));
             assert!(first.unwrap() ^ second.unwrap(), "one of them has the lease");
-            registry.clock.advance(60 * SECOND);
-            let _ = Sequencer::new().unwrap().round(&registry.shared).await;
-            let _ = Sequencer::new().unwrap().round(&registry.shared).await;
+            registry.clock.advance(3600 * SECOND);
+            let mut sequencer = Sequencer::new().unwrap();
+            for _ in 0..2 {
+                sequencer.round(&registry.shared).await.unwrap();
+            }
             let (first, second) = tokio::join!(a.release_passed(&registry.shared), b.release_passed(&other.shared));
             assert_eq!(first.unwrap() + second.unwrap(), 1, "{}", registry.kind);
             assert_eq!(alice.progress(&release).await["events"].as_array().unwrap().len(), 5);

@@ -8,7 +8,7 @@ use jackfield_package::{
 use serde_json::{Value, json};
 
 use crate::{
-    kit::{TestRegistry, validated_by},
+    kit::{ORIGIN, TestRegistry, validated_by},
     publish_kit::{Publisher, Told, package, work},
 };
 
@@ -158,7 +158,8 @@ async fn a_push_that_lies_is_refused_or_rejected() {
                 name: name.parse().unwrap(),
                 version: version.parse().unwrap(),
                 oci_manifest: Some(jackfield_package::Digest::of(manifest)),
-                ..alice.statement(&release).await
+                registry: Some(ORIGIN.to_owned()),
+                ..PublishStatement::of(&release)
             };
             let path = format!("/v1/packages/{}/{version}", name.replacen(':', "/", 1));
             let post = registry.post(&format!("{path}/statements")).token(&alice.token);
