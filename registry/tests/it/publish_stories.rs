@@ -10,6 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
+#[ignore = "has not been run yet"]
 async fn a_release_goes_from_push_to_everybody() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;
@@ -86,6 +87,7 @@ async fn a_release_goes_from_push_to_everybody() {
 }
 
 #[tokio::test]
+#[ignore = "has not been run yet"]
 async fn what_breaks_a_rule_is_rejected_with_the_rule_and_frees_its_version() {
     type Row = (&'static str, &'static str, fn(&mut Value));
     let rows: [Row; 6] = [
@@ -136,6 +138,7 @@ async fn what_breaks_a_rule_is_rejected_with_the_rule_and_frees_its_version() {
 }
 
 #[tokio::test]
+#[ignore = "has not been run yet"]
 async fn two_keys_must_sign_the_same_bytes() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 2).await;
@@ -158,6 +161,7 @@ async fn two_keys_must_sign_the_same_bytes() {
 }
 
 #[tokio::test]
+#[ignore = "has not been run yet"]
 async fn a_confusable_name_waits_for_a_person() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;
@@ -217,6 +221,7 @@ async fn a_confusable_name_waits_for_a_person() {
 }
 
 #[tokio::test]
+#[ignore = "has not been run yet"]
 async fn states_follow_the_table_and_write_the_story() {
     for registry in TestRegistry::each().await {
         let alice = Publisher::new(&registry, "acme", 1).await;
