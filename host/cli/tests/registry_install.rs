@@ -1,0 +1,272 @@
+//! From a publisher's desk through a served registry to a second home, all with the real binary; and what that home says
+//! when the registry lies.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::{
+    io::BufReader,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use jackfield_test_kit::{PackageBuilder, programs};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+/// A folder with homes and a registry's data in it.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+/// A served registry; ends with the test.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a command did.
+#[derive(Debug)]
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    #[track_caller]
+    fn error(&self) -> (i32, String) {
+        let line = self.stderr.lines().find(|line| line.contains("\"error\"")).unwrap_or_else(|| panic!("{self:#?}"));
+        let error: Value = serde_json::from_str(line).unwrap();
+        (self.code, error["error"]["code"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(desk.path("password"), "correct horse battery\n").unwrap();
+        std::fs::write(desk.path("pass"), "correct horse\n").unwrap();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, home: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jackfield"));
+        command.env_clear().env("JACKFIELD_HOME", self.path(home)).current_dir(self.folder.path());
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Serves the registry of this folder, at a port of the system's choice or at one.
+    fn serve(&self, data: &str, port: &str) -> Server {
+        let listen = format!("127.0.0.1:{port}");
+        let arguments = ["serve", "--data", data, "--listen", &listen, "--output", "json"];
+        let mut child = self.command("server-home", &arguments).stderr(Stdio::null()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let told = Value::deserialize(&mut serde_json::Deserializer::from_reader(stdout)).unwrap();
+        Server { child, url: told["listening"].as_str().unwrap().to_owned() }
+    }
+
+    fn run(&self, home: &str, arguments: &[&str]) -> Ran {
+        let output = self.command(home, &[arguments, &["--output", "json"]].concat()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    #[track_caller]
+    fn json(&self, home: &str, arguments: &[&str]) -> Value {
+        let ran = self.run(home, arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}\n{ran:#?}");
+        serde_json::from_str(&ran.stdout).unwrap()
+    }
+
+    /// A publisher with a namespace and a key.
+    fn publisher(&self, url: &str) {
+        self.json("admin", &["login", "--registry", url, "--token-file", "data/operator-token"]);
+        self.json("admin", &["user", "create", "ada", "--password-file", "password"]);
+        self.json("ada", &["login", "--registry", url, "--user", "ada", "--password-file", "password"]);
+        self.json("ada", &["namespace", "create", "acme"]);
+        self.json("ada", &["key", "new", "release", "--passphrase-file", "pass"]);
+        self.json("ada", &["namespace", "keyset", "acme", "--key", "release", "--passphrase-file", "pass"]);
+    }
+
+    fn publish(&self, version: &str, package: PackageBuilder) {
+        let package = package.named("acme:echo").version(version);
+        std::fs::write(self.path("it.wasm"), package.bytes()).unwrap();
+        let published = self.json("ada", &["publish", "it.wasm", "--key", "release", "--passphrase-file", "pass"]);
+        assert_eq!(published["state"], "released", "{published}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_published_here_is_installed_there() {
+    let desk = Desk::new();
+    let server = desk.serve("data", "0");
+    let url = server.url.clone();
+    desk.publisher(&url);
+    desk.publish("1.0.0", PackageBuilder::of(programs::ECHO));
+
+    // A second home believes nobody, until somebody says so.
+    assert_eq!(desk.run("home", &["install", "acme:echo"]).error(), (2, "registry-not-trusted".to_owned()));
+    let wrong = [
+        "registry",
+        "add",
+        &url,
+        "--statements-key",
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+    ];
+    assert_eq!(desk.run("home", &wrong).error(), (3, "registry-key-differs".to_owned()));
+    desk.json("home", &["registry", "add", &url]);
+    let verified = desk.json("home", &["verify", "acme:echo"]);
+    assert_eq!(verified["verified"], true);
+    assert!(verified["steps"].as_array().unwrap().iter().all(|step| step["ok"] == true), "{verified}");
+    assert_eq!(desk.run("home", &["install", "acme:nothing"]).code, 8);
+    assert_eq!(desk.run("home", &["install", "acme:echo@^2"]).error(), (3, "release-not-found".to_owned()));
+
+    let installed = desk.json("home", &["install", "acme:echo@1"]);
+    assert_eq!(installed["version"], "1.0.0");
+    let answer = desk.json("home", &["invoke", "acme:echo", "run", "--input", r#"{"a":1}"#]);
+    assert_eq!(answer["result"], json!({"a": 1}));
+    let lock = std::fs::read_to_string(desk.path("home/jackfield.lock")).unwrap();
+    assert!(lock.contains("name = \"acme:echo\"") && lock.contains("log_index = 1"), "{lock}");
+    let policy = std::fs::read_to_string(desk.path("home/policy.toml")).unwrap();
+    assert!(policy.contains("[keysets.acme]"), "{policy}");
+    let status = desk.json("home", &["status"]);
+    assert_eq!((&status["packages"][0]["ok"], &status["packages"][0]["reached"]), (&json!(true), &json!(true)));
+    let exported = desk.json("home", &["export-evidence", "acme:echo", "evidence"]);
+    assert!(exported["statements"].as_array().unwrap().contains(&json!("publish-0")), "{exported}");
+    for file in ["payload.json", "pae.bin", "sig.bin", "public.pem", "proof.tlog-proof", "bundle.sigstore.json"] {
+        assert!(desk.path("evidence/publish-0").join(file).exists(), "{file}");
+    }
+
+    // A release that asks for more waits for somebody's word, and one that is young for time to pass.
+    desk.publish("1.1.0", PackageBuilder::of(programs::ECHO).asks("GET https://api.example.com"));
+    assert_eq!(desk.json("home", &["outdated"])["outdated"][0]["newest"], "1.1.0");
+    let waiting = desk.json("home", &["upgrade"]);
+    assert_eq!((&waiting["upgraded"], &waiting["waiting"][0]["code"]), (&json!([]), &json!("release-too-young")));
+    let refused = desk.run("home", &["upgrade", "acme:echo@1.1.0"]);
+    assert_eq!(refused.error(), (3, "consent-needed".to_owned()));
+    assert!(refused.stderr.contains("api.example.com"), "{}", refused.stderr);
+    let upgraded = desk.json("home", &["upgrade", "acme:echo@1.1.0", "--yes"]);
+    assert_eq!(upgraded["upgraded"][0]["version"], "1.1.0");
+    assert_eq!(upgraded["upgraded"][0]["grant"]["egress"], json!([]), "agreeing to a release grants nothing");
+    assert_eq!(desk.json("home", &["outdated"])["outdated"], json!([]));
+
+    // Without the registry, what is locked goes on and is verified by what is kept.
+    server.stop();
+    desk.json("home", &["invoke", "acme:echo", "run"]);
+    let status = desk.json("home", &["status"]);
+    assert_eq!((&status["packages"][0]["ok"], &status["packages"][0]["reached"]), (&json!(true), &json!(false)));
+
+    // And what is kept is looked at: another component, or other evidence, is found out.
+    let digest = status_digest(&desk);
+    let evidence = desk.path("home").join("admitted").join(&digest).join("evidence.json");
+    let mut bytes = std::fs::read(&evidence).unwrap();
+    bytes.push(b'\n');
+    std::fs::write(&evidence, bytes).unwrap();
+    let status = desk.run("home", &["status", "--offline"]);
+    assert_eq!(status.error(), (3, "status-bad".to_owned()));
+    assert!(status.stdout.contains("lock-differs"), "{}", status.stdout);
+}
+
+fn status_digest(desk: &Desk) -> String {
+    let lock = std::fs::read_to_string(desk.path("home/jackfield.lock")).unwrap();
+    let line = lock.lines().find(|line| line.starts_with("digest = ")).unwrap();
+    line.trim_start_matches("digest = \"sha256:").trim_end_matches('"').to_owned()
+}
+
+#[test]
+fn a_registry_that_lies_is_caught() {
+    let desk = Desk::new();
+    let server = desk.serve("data", "0");
+    let url = server.url.clone();
+    let port = url.rsplit(':').next().unwrap().to_owned();
+    desk.publisher(&url);
+    desk.publish("1.0.0", PackageBuilder::of(programs::ECHO));
+    desk.json("home", &["registry", "add", &url]);
+    desk.json("home", &["install", "acme:echo"]);
+    server.stop();
+    copy(&desk.path("data"), &desk.path("before"));
+
+    // Bytes that were changed after the release, one byte of them, in what is only read by people.
+    let server = desk.serve("data", &port);
+    desk.publish("1.1.0", PackageBuilder::of(programs::ECHO).manifest(|manifest| manifest.title = "Echo twice".into()));
+    let tampered = std::fs::read(desk.path("it.wasm")).unwrap();
+    let digest = jackfield_package::Digest::of(&tampered);
+    let at = tampered.windows(10).rposition(|window| window == b"Echo twice").unwrap();
+    let mut bytes = tampered.clone();
+    bytes[at..at + 10].copy_from_slice(b"Echo thric");
+    let blob = find(&desk.path("data/blobs"), &digest.hex()).unwrap();
+    std::fs::write(blob, bytes).unwrap();
+    let refused = desk.run("home", &["install", "acme:echo@1.1.0"]);
+    assert_eq!(refused.error(), (3, "component-mismatch".to_owned()));
+    let offline = desk.json("home", &["outdated"]);
+    assert_eq!(offline["outdated"][0]["newest"], "1.1.0", "the index of the longer log was seen");
+    server.stop();
+
+    // The registry of the day before, under the same name: it denies what it has signed since.
+    std::fs::remove_dir_all(desk.path("data")).unwrap();
+    copy(&desk.path("before"), &desk.path("data"));
+    let server = desk.serve("data", &port);
+    let status = desk.run("home", &["status"]);
+    assert_eq!(status.error(), (3, "status-bad".to_owned()));
+    assert!(status.stdout.contains("rollback"), "{}", status.stdout);
+    assert_eq!(desk.run("other", &["registry", "add", &url]).code, 0);
+    let kept: Vec<_> =
+        std::fs::read_dir(desk.path("home/evidence")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(kept.iter().any(|folder| folder.join("what.txt").exists()), "{kept:?}");
+    // Somebody who has seen nothing yet can't tell: that is what witnesses are for.
+    desk.json("other", &["install", "acme:echo"]);
+    server.stop();
+
+    // A registry of the same name with other keys.
+    std::fs::remove_dir_all(desk.path("data")).unwrap();
+    let server = desk.serve("data", &port);
+    assert_eq!(desk.run("home", &["registry", "add", &url]).error(), (3, "registry-key-changed".to_owned()));
+    server.stop();
+}
+
+/// The file below a folder whose name has this in it.
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if let Some(found) = find(&path, name) {
+                return Some(found);
+            }
+        } else if path.file_name().unwrap().to_str().unwrap().contains(name) {
+            return Some(path);
+        }
+    }
+    None
+}
