@@ -40,6 +40,9 @@ pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
     let listener = bind(listen).await.map_err(|error| Failed::file(format!("cannot listen on {listen}"), &error))?;
     let address = listener.local_addr().map_err(|error| Failed::file("cannot tell the port", &error))?;
     let url = format!("http://{address}");
+    if !address.ip().is_loopback() {
+        context.ui.warn("others reach this over plain HTTP: put a proxy with TLS in front");
+    }
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
     context.ui.answer(&json!({ "listening": url, "data": data, "pid": std::process::id() }), |page| {
