@@ -13,6 +13,7 @@ mod account_namespaces;
 mod account_oidc;
 mod account_tokens;
 mod config;
+mod evidence;
 mod log;
 mod log_crash;
 mod log_witness;
