@@ -4,6 +4,7 @@ pub(crate) mod caching;
 pub mod counts;
 pub mod diff;
 pub(crate) mod facts;
+pub mod openapi;
 pub mod packages;
 pub(crate) mod path;
 pub mod permissions;

@@ -28,6 +28,7 @@ mod publish_hostile;
 #[allow(dead_code)]
 mod publish_kit;
 mod publish_stories;
+mod read_openapi;
 mod read_packages;
 mod read_rows;
 mod read_search;

@@ -127,12 +127,12 @@ async fn publishers_reply_and_moderators_leave_tombstones() {
 
         assert_eq!(say(&eve, format!("{at}/flags"), "A telephone number.").await.status, 204, "{}", registry.kind);
         assert_eq!(say(&eve, format!("{at}/flags"), "Again.").await.status, 204, "once is enough");
-        registry.get("/v1/review-flags").token(&owner).send().await.expect_problem(403, "token-action");
+        registry.get("/v1/review-flags").token(&owner).send().await.expect_problem(403, "forbidden");
         let queue = registry.get("/v1/review-flags").token(&operator).send().await.expect(200);
         assert_eq!(queue["flags"].as_array().unwrap().len(), 1);
         assert_eq!(queue["flags"][0]["reason"], "A telephone number.");
 
-        say(&owner, format!("{at}/removal"), "I don't like it.").await.expect_problem(403, "token-action");
+        say(&owner, format!("{at}/removal"), "I don't like it.").await.expect_problem(403, "forbidden");
         assert_eq!(say(&operator, format!("{at}/removal"), "Personal data.").await.status, 204);
         let listed = registry.get(REVIEWS).send().await;
         assert!(!listed.text().contains("555-0100"), "the words are gone");

@@ -121,7 +121,7 @@ async fn a_quarantine_ends_by_itself_and_the_registry_alone_lifts_its_own() {
         let mut sequencer = Sequencer::new().unwrap();
         let operator = registry.operator();
         let order = |action: &str, days: Option<i64>| json!({ "order": { "action": action, "reason": format!("{action} {days:?}"), "days": days } });
-        post(&registry, &owner, order("quarantine", None)).await.expect_problem(403, "token-action");
+        post(&registry, &owner, order("quarantine", None)).await.expect_problem(403, "forbidden");
         post(&registry, &operator, order("quarantine", Some(8))).await.expect_problem(400, "quarantine-too-long");
         post(&registry, &operator, order("quarantine", Some(0))).await.expect_problem(400, "quarantine-too-long");
         post(&registry, &owner, signed(&status(StatusAction::Yank, "A slip."), &key(1))).await.expect(202);
@@ -189,7 +189,7 @@ async fn a_revoked_key_takes_with_it_what_it_signed_since() {
             .json(&revoke)
             .send()
             .await
-            .expect_problem(403, "token-action");
+            .expect_problem(403, "forbidden");
         registry.post(&at(key(1).key_id())).token(&registry.operator()).json(&revoke).send().await.expect(202);
         settle(&registry, &mut sequencer).await;
         assert_eq!(state(&registry).await, "revoked", "{}", registry.kind);
