@@ -269,8 +269,8 @@ fn verify_one(package: &Package, bundle: &Bundle, trust: &Trust, log: &mut StepL
         PublishStatement::from_verified_payload(payload)
     })?;
 
-    check_audience(&statement, trust, log)?;
     let verified = Verified::hold(package, *hint, statement, log)?;
+    check_audience(verified.statement(), trust, log)?;
     let namespace = manifest.name.namespace();
     log.step("namespace", format!("key {hint} for `{namespace}`"), || {
         if trusted.namespaces.contains(namespace) {
