@@ -51,6 +51,8 @@ pub async fn submit(registry: &TestRegistry, numbers: std::ops::Range<u64>) -> V
 
 /// Rounds until nothing waits.
 pub async fn sequence(registry: &TestRegistry) -> u64 {
+    // Whoever wrote before has fallen silent: its lease has run out.
+    registry.clock.advance(11_000_000);
     let mut sequencer = Sequencer::new().unwrap();
     let mut grown = 0;
     loop {
@@ -202,6 +204,7 @@ async fn tiles_are_served_when_they_are_published_and_cached_for_ever() {
 async fn two_sequencers_and_one_wins() {
     for registry in TestRegistry::each().await {
         sequence(&registry).await;
+        registry.clock.advance(11_000_000);
         let (a, b) = (registry.reopen().await, registry.reopen().await);
         submit(&registry, 0..10).await;
         let (mut first, mut second) = (Sequencer::new().unwrap(), Sequencer::new().unwrap());
@@ -228,6 +231,7 @@ async fn a_writer_that_wakes_up_late_loses() {
         for registry in TestRegistry::each().await {
             sequence(&registry).await;
             submit(&registry, 0..300).await;
+            registry.clock.advance(11_000_000);
             let (slow, fast) = (registry.reopen().await, registry.reopen().await);
             let (asleep, woken) = (std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
             let woken_receiver = std::sync::Mutex::new(Some(woken.1));
@@ -265,6 +269,7 @@ async fn with_another_name_or_key_nothing_is_signed() {
         submit(&registry, 0..2).await;
         sequence(&registry).await;
         submit(&registry, 2..3).await;
+        registry.clock.advance(11_000_000);
         let renamed = registry.reopen_with(|config, _| config.origin = "other.example".to_owned()).await;
         let problem = Sequencer::new().unwrap().round(&renamed.shared).await.unwrap_err();
         assert_eq!(problem.status, 500, "{}", registry.kind);
@@ -273,6 +278,7 @@ async fn with_another_name_or_key_nothing_is_signed() {
         // And with damaged tiles: not one more signature over a tree that can't be shown.
         let tile = registry.data.path().join("blobs/log/tile/0/000.p/2");
         let good = std::fs::read(&tile).unwrap();
+        registry.clock.advance(11_000_000);
         std::fs::write(&tile, vec![0; good.len()]).unwrap();
         let problem = Sequencer::new().unwrap().round(&registry.shared).await.unwrap_err();
         assert_eq!(problem.status, 500, "{}", registry.kind);
