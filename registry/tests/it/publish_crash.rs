@@ -32,7 +32,6 @@ async fn killed_after(waits: usize, work: impl Future<Output = ()>) -> bool {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn killed_at_every_point_it_is_released_once_with_its_statements() {
     let mut kills = 0;
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
@@ -83,7 +82,6 @@ async fn killed_at_every_point_it_is_released_once_with_its_statements() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn two_processes_release_it_once() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;

@@ -47,7 +47,6 @@ async fn never_released(registry: &TestRegistry, alice: &Publisher<'_>, version:
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn without_a_validator_nothing_is_released() {
     for registry in TestRegistry::each().await {
         let alice = Publisher::new(&registry, "acme", 1).await;
@@ -56,7 +55,6 @@ async fn without_a_validator_nothing_is_released() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn a_validator_that_fails_in_whatever_way_releases_nothing() {
     type Answer = fn(Vec<u8>) -> Result<Examination, ValidatorFault>;
     let rows: [(&str, Answer); 9] = [
@@ -95,7 +93,6 @@ async fn a_validator_that_fails_in_whatever_way_releases_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn a_validator_that_never_answers_is_not_waited_for() {
     #[derive(Clone, Debug)]
     struct Silent;
@@ -121,7 +118,6 @@ async fn a_validator_that_never_answers_is_not_waited_for() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn a_fault_that_passes_holds_nothing_up_for_ever() {
     let flaky = Told::new(|asked, bytes| if asked < 3 { Err(ValidatorFault::TimedOut) } else { Ok(examine(bytes)) });
     for registry in TestRegistry::each_with(validated_by(flaky.clone())).await {
@@ -144,7 +140,6 @@ async fn a_fault_that_passes_holds_nothing_up_for_ever() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn an_exhausted_pool_releases_nothing_and_loses_nothing() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;
@@ -174,7 +169,6 @@ async fn an_exhausted_pool_releases_nothing_and_loses_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn bytes_that_can_not_be_read_or_written_release_nothing() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;

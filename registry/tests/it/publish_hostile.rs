@@ -13,7 +13,6 @@ use crate::{
 };
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn a_statement_must_be_this_one_by_these_keys_for_this_registry() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;
@@ -77,7 +76,6 @@ async fn a_statement_must_be_this_one_by_these_keys_for_this_registry() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn a_version_is_its_bytes() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;
@@ -106,7 +104,6 @@ async fn a_version_is_its_bytes() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn a_push_that_lies_is_refused_or_rejected() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;
@@ -176,7 +173,6 @@ async fn a_push_that_lies_is_refused_or_rejected() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn bytes_that_are_no_connector_are_rejected_by_name() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;
