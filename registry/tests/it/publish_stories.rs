@@ -158,7 +158,6 @@ async fn two_keys_must_sign_the_same_bytes() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run to its end yet"]
 async fn a_confusable_name_waits_for_a_person() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;
