@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     Failure, need,
+    registry::Registry,
     run::{cargo, root, run, target},
     server::Loopback,
 };
@@ -54,7 +55,7 @@ pub(crate) fn demo() -> Result<(), Failure> {
     story.jackfield(&["install", &csv.text(), "--grant-all"])?.done("installed csv, with the limits it asks for")?;
 
     story.chapter("A workflow turns 7 000 rows of CSV into typed JSON lines, in the sandbox");
-    story.convert()?;
+    story.convert("home")?;
 
     story.chapter("A request that nobody has granted is denied, with the command that grants it");
     story.request(&http)?;
@@ -64,6 +65,7 @@ pub(crate) fn demo() -> Result<(), Failure> {
     story.limited("spin", "fuel", "a guest that computes for ever is stopped by fuel")?;
     story.limited("hoard", "memory-bytes", "a guest that asks for ever more memory is stopped by its limit")?;
 
+    story.publish(&csv, &http, &misbehave)?;
     story.end()
 }
 
@@ -102,9 +104,14 @@ impl Story {
 
     /// Runs the command as a program would: JSON out, no terminal.
     fn jackfield(&mut self, words: &[&str]) -> Result<Step<'_>, Failure> {
+        self.jackfield_at("home", words)
+    }
+
+    /// The same, as somebody else: each home is another person's machine.
+    fn jackfield_at(&mut self, home: &str, words: &[&str]) -> Result<Step<'_>, Failure> {
         let mut command = std::process::Command::new(&self.binary);
         command.current_dir(root()).args(words).args(["--output", "json"]);
-        command.env("JACKFIELD_HOME", self.folder.join("home"));
+        command.env("JACKFIELD_HOME", self.folder.join(home));
         command.env("JACKFIELD_PASSPHRASE_FILE", self.folder.join("passphrase"));
         command.stdin(std::process::Stdio::null());
         let shown = format!("jackfield {}", words.join(" "));
@@ -156,7 +163,7 @@ impl Story {
         Ok(copy.display().to_string())
     }
 
-    fn convert(&mut self) -> Result<(), Failure> {
+    fn convert(&mut self, home: &str) -> Result<(), Failure> {
         let input = serde_json::json!({
             "file": {"$file": "strikes"},
             "columns": [
@@ -167,7 +174,7 @@ impl Story {
             ],
             "filters": [{"column": "Cost Total $", "op": "gt", "value": 0}],
         });
-        let out = self.folder.join("out");
+        let out = self.folder.join(home).join("out");
         let data = format!("strikes={}", root().join("examples/data/wildlife-strikes.csv").display());
         let words = [
             "invoke",
@@ -181,7 +188,7 @@ impl Story {
             &out.display().to_string(),
             "--bill",
         ];
-        let step = self.jackfield(&words)?;
+        let step = self.jackfield_at(home, &words)?;
         let answer = step.expect(0)?;
         bill(&answer["bill"]);
         let counts = &answer["result"];
@@ -225,6 +232,83 @@ impl Story {
         }
         self.tell("  ok  the same request is answered with 200");
         Ok(())
+    }
+
+    /// From the author's machine to another's by way of a registry, and what those meet who would cheat on the way.
+    fn publish(&mut self, csv: &Component, http: &Component, misbehave: &Component) -> Result<(), Failure> {
+        let mut registry = Registry::start(&self.binary, &self.folder)?;
+        let url = registry.url();
+
+        self.chapter("A registry is served, and a namespace belongs to a key");
+        let token = registry.operator_token();
+        self.jackfield(&["login", "--registry", &url, "--token-file", &token])?
+            .done("signed in with the token that the registry's first start left")?;
+        for namespace in ["jackfield", "example"] {
+            self.jackfield(&["namespace", "create", namespace])?.expect(0)?;
+            self.jackfield(&["namespace", "keyset", namespace, "--key", "demo"])?.expect(0)?;
+        }
+        self.tell("  ok  made the namespaces `jackfield` and `example`, whose releases `demo` must sign");
+
+        self.chapter("The author publishes: checked, logged, released");
+        self.publish_one(csv)?;
+        registry.copy("backup")?;
+        self.publish_one(misbehave)?;
+
+        self.chapter("Another admin, on another machine, installs from the registry");
+        self.jackfield_at("second", &["registry", "add", &url])?.done("believes the registry, its keys pinned")?;
+        self.jackfield_at("second", &["install", "example:misbehave", "--grant-all"])?.expect(0)?;
+        self.jackfield_at("second", &["install", "jackfield:csv@^0.1", "--grant-all"])?
+            .done("installed csv: its statement, keys, log and checks all hold")?;
+        self.convert("second")?;
+
+        self.chapter("Who would cheat on the way is refused");
+        self.jackfield_at("thief", &["login", "--registry", &url, "--token-file", &token])?.expect(0)?;
+        self.jackfield_at("thief", &["key", "new", "thief"])?.expect(0)?;
+        self.jackfield_at("thief", &["publish", &http.text(), "--key", "thief"])?.refused(
+            3,
+            "key-not-in-keyset",
+            "a stolen token without the key stages, and does not release",
+        )?;
+        self.jackfield_at("second", &["install", "jackfield:http", "--grant-all"])?.refused(
+            2,
+            "package-not-found",
+            "what is only staged, nobody else sees",
+        )?;
+        registry.serve("backup")?;
+        self.jackfield_at("second", &["install", "jackfield:csv", "--grant-all"])?.refused(
+            3,
+            "index-rollback",
+            "a registry that goes back to an older log is refused",
+        )?;
+        registry.serve("data")?;
+        let published = self.publish_one(http)?;
+        registry.tamper(&published)?;
+        self.jackfield_at("second", &["install", "jackfield:http", "--grant-all"])?.refused(
+            3,
+            "component-mismatch",
+            "a release that was changed in the registry's own store is refused",
+        )?;
+        let key = self.jackfield(&["key", "show", "demo"])?.expect(0)?;
+        let key = text(&key["keyid"])?;
+        self.jackfield(&["revoke", "jackfield", "--revoke-key", &key, "--key", "demo", "--reason", "it was stolen"])?
+            .expect(0)?;
+        self.jackfield_at("third", &["registry", "add", &url])?.expect(0)?;
+        self.jackfield_at("third", &["install", "jackfield:csv", "--grant-all"])?.refused(
+            3,
+            "key-revoked",
+            "a release of a revoked key is refused",
+        )?;
+        registry.stop()
+    }
+
+    /// Publishes, and answers with the component's digest.
+    fn publish_one(&mut self, component: &Component) -> Result<String, Failure> {
+        let step = self.jackfield(&["publish", &component.text(), "--key", "demo"])?;
+        let answer = step.expect(0)?;
+        let name = text(&answer["name"])?;
+        let checks = answer["checks"].as_array().map_or(0, Vec::len);
+        self.tell(&format!("  ok  published {name}: {checks} checks held, in the log, released"));
+        text(&answer["component"])
     }
 
     fn limited(&mut self, operation: &str, limit: &str, line: &str) -> Result<(), Failure> {

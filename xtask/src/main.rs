@@ -9,6 +9,7 @@
 
 mod demo;
 mod need;
+mod registry;
 mod run;
 mod server;
 mod test;
