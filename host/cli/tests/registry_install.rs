@@ -129,7 +129,6 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-#[ignore = "has not been run yet"]
 fn what_is_published_here_is_installed_there() {
     let desk = Desk::new();
     let server = desk.serve("data", "0");
@@ -207,7 +206,6 @@ fn status_digest(desk: &Desk) -> String {
 }
 
 #[test]
-#[ignore = "has not been run yet"]
 fn a_registry_that_lies_is_caught() {
     let desk = Desk::new();
     let server = desk.serve("data", "0");

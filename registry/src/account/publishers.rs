@@ -59,7 +59,11 @@ impl Publisher {
     fn is(&self, claims: &Claims) -> bool {
         self.claims.iter().all(|(name, wanted)| match claims.get(name) {
             Some(Value::String(value)) => value == wanted,
-            Some(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string() == *wanted,
+            Some(Value::Bool(value)) => wanted == if *value { "true" } else { "false" },
+            Some(Value::Number(value)) => {
+                let text = value.to_string();
+                text == *wanted
+            }
             _ => false,
         })
     }

@@ -63,7 +63,6 @@ async fn admission(registry: &TestRegistry, policy: &HostPolicy, package: &Packa
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn a_release_is_admitted_by_what_is_served() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 2).await;
@@ -95,7 +94,6 @@ async fn a_release_is_admitted_by_what_is_served() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn an_index_is_signed_anew_before_it_is_stale_and_never_goes_back() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;
@@ -119,7 +117,6 @@ async fn an_index_is_signed_anew_before_it_is_stale_and_never_goes_back() {
 }
 
 #[tokio::test]
-#[ignore = "has not been run yet"]
 async fn a_reviewers_verdict_is_logged_and_heeded() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
         let alice = Publisher::new(&registry, "acme", 1).await;

@@ -183,13 +183,7 @@ async fn a_revoked_key_takes_with_it_what_it_signed_since() {
             .send()
             .await
             .expect_problem(404, "key-not-found");
-        registry
-            .post(&at(key(1).key_id()))
-            .token(&owner)
-            .json(&revoke)
-            .send()
-            .await
-            .expect_problem(403, "forbidden");
+        registry.post(&at(key(1).key_id())).token(&owner).json(&revoke).send().await.expect_problem(403, "forbidden");
         registry.post(&at(key(1).key_id())).token(&registry.operator()).json(&revoke).send().await.expect(202);
         settle(&registry, &mut sequencer).await;
         assert_eq!(state(&registry).await, "revoked", "{}", registry.kind);
