@@ -233,3 +233,35 @@ Examples:
   jackfield export-evidence acme:crm ./evidence
   openssl pkeyutl -verify -pubin -inkey evidence/publish-0/public.pem -rawin \\
     -in evidence/publish-0/pae.bin -sigfile evidence/publish-0/sig.bin";
+
+pub(crate) const SEARCH: &str = "\
+Examples:
+  jackfield search crm
+  jackfield search 'list issues' --category developer-tools --sort rating
+  jackfield search --host api.example.com --auth oauth2";
+
+pub(crate) const INFO: &str = "\
+Examples:
+  jackfield info acme:crm
+  jackfield info acme:crm@1.2.0 --output json";
+
+pub(crate) const YANK: &str = "\
+Examples:
+  jackfield yank acme:crm@1.2.0 --reason 'loses rows' --key release";
+
+pub(crate) const QUARANTINE: &str = "\
+Examples:
+  jackfield quarantine acme:crm@1.2.0 --reason 'somebody looks at it' --days 2";
+
+pub(crate) const REVOKE: &str = "\
+Examples:
+  jackfield revoke acme:crm@1.2.0 --reason 'leaks credentials' --key release";
+
+pub(crate) const LIFT: &str = "\
+Examples:
+  jackfield lift acme:crm@1.2.0 --reason 'it was a mistake' --key release";
+
+pub(crate) const DEPRECATE: &str = "\
+Examples:
+  jackfield deprecate acme:crm --message 'use acme:crm-next'
+  jackfield deprecate acme:crm --undo";

@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Install(Install),
     Grant(Grant),
     List(List),
+    Search(Search),
+    Info(Info),
     Registry(Registry),
     Upgrade(Upgrade),
     Outdated(Outdated),
@@ -104,6 +106,19 @@ pub(crate) enum Command {
     Namespace(Namespace),
     Log(Log),
     Publish(Publish),
+    /// Take a release back: nobody installs it anew; whoever has locked it still gets it
+    #[command(after_help = examples::YANK)]
+    Yank(Withdraw),
+    /// Hold a release back until somebody has looked, seven days at most
+    #[command(after_help = examples::QUARANTINE)]
+    Quarantine(Withdraw),
+    /// Take a release back for good: nobody is to run it any more
+    #[command(after_help = examples::REVOKE)]
+    Revoke(Withdraw),
+    /// Give back a release that was taken back
+    #[command(after_help = examples::LIFT)]
+    Lift(Withdraw),
+    Deprecate(Deprecate),
     Serve(Serve),
     #[command(hide = true)]
     CompileComponent(CompileComponent),
@@ -368,6 +383,7 @@ pub(crate) struct Registry {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "made once a run")]
 pub(crate) enum RegistryCommand {
     /// Believe a registry: fetches its keys and pins them in policy.toml
     #[command(after_help = examples::REGISTRY_ADD)]
@@ -613,4 +629,84 @@ pub(crate) struct Publish {
     /// Don't wait until it is released
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+/// Find connectors in a registry
+#[derive(Debug, Args)]
+#[command(after_help = examples::SEARCH)]
+pub(crate) struct Search {
+    /// Words to look for; without any, what is installed most
+    #[arg(value_name = "TEXT", default_value = "")]
+    pub(crate) text: String,
+    /// Only of this category; may be repeated
+    #[arg(long, value_name = "CATEGORY")]
+    pub(crate) category: Vec<String>,
+    /// Only with this operation; may be repeated
+    #[arg(long, value_name = "OPERATION")]
+    pub(crate) operation: Vec<String>,
+    /// Only what asks to reach this host; may be repeated
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Vec<String>,
+    /// Only of this namespace
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) publisher: Vec<String>,
+    /// Only with this kind of credential, such as oauth2; may be repeated
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) auth: Vec<String>,
+    /// relevance, rating, installs or newest
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) sort: Option<String>,
+    /// How many at the most
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) limit: u8,
+    #[command(flatten)]
+    pub(crate) registry: RegistryUrl,
+}
+
+/// Show a package of a registry: what it asks for, who stands behind it, its versions
+#[derive(Debug, Args)]
+#[command(after_help = examples::INFO)]
+pub(crate) struct Info {
+    /// A package, or one version of it
+    #[arg(value_name = "NAME[@VERSION]")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) registry: RegistryUrl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Withdraw {
+    /// A release
+    #[arg(value_name = "NAME@VERSION")]
+    pub(crate) release: String,
+    /// Why, for everybody
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Sign with this key of this home, which is one of the namespace's. Left out: order it as an operator
+    #[arg(long, value_name = "NAME", value_parser = crate::values::label)]
+    pub(crate) key: Option<Label>,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
+    /// Of a quarantine: how long, 1 to 7 days
+    #[arg(long, value_name = "N")]
+    pub(crate) days: Option<i64>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryUrl,
+}
+
+/// Say that a package should no longer be used; it stays installable
+#[derive(Debug, Args)]
+#[command(after_help = examples::DEPRECATE)]
+pub(crate) struct Deprecate {
+    /// A package
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// What to use instead
+    #[arg(long, value_name = "TEXT", required_unless_present = "undo")]
+    pub(crate) message: Option<String>,
+    /// Deprecate it no longer
+    #[arg(long, conflicts_with = "message")]
+    pub(crate) undo: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryUrl,
 }

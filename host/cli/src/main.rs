@@ -35,6 +35,7 @@ mod words;
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser as _};
+use jackfield_package::statement::StatusAction;
 
 use crate::{
     context::Context,
@@ -91,6 +92,13 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Install(flags) => commands::install::run(flags, context).await,
         Command::Grant(flags) => commands::grant::run(flags, context).await,
         Command::List(flags) => commands::list::run(flags, context).await,
+        Command::Search(flags) => commands::search::search(flags, context).await,
+        Command::Info(flags) => commands::search::info(flags, context).await,
+        Command::Yank(flags) => commands::withdraw::run(flags, StatusAction::Yank, context).await,
+        Command::Quarantine(flags) => commands::withdraw::run(flags, StatusAction::Quarantine, context).await,
+        Command::Revoke(flags) => commands::withdraw::run(flags, StatusAction::Revoke, context).await,
+        Command::Lift(flags) => commands::withdraw::run(flags, StatusAction::Lift, context).await,
+        Command::Deprecate(flags) => commands::withdraw::deprecate(flags, context).await,
         Command::Registry(flags) => commands::registry::run(flags, context).await,
         Command::Upgrade(flags) => commands::upgrade::run(flags, context).await,
         Command::Outdated(flags) => commands::outdated::run(flags, context).await,

@@ -105,13 +105,13 @@ async fn what_breaks_a_rule_is_rejected_with_the_rule_and_frees_its_version() {
         alice.publish(&package("acme:weather", "1.2.3", |_| {})).await;
         work(&registry).await;
         for (rule, version, change) in rows {
-            let mut scoped = |m: &mut Value| {
+            let scoped = |m: &mut Value| {
                 change(m);
                 if m["auth"][0]["scopes"][0]["name"] == "weather.write" {
                     m["operations"][0]["scopes"] = json!(["weather.write"]);
                 }
             };
-            let bad = package("acme:weather", version, &mut scoped);
+            let bad = package("acme:weather", version, scoped);
             alice.publish(&bad).await;
             work(&registry).await;
             let progress = alice.progress(&bad).await;

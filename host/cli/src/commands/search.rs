@@ -1,0 +1,140 @@
+//! `jackfield search` and `jackfield info`: what a registry has, for a person to choose from.
+
+use reqwest::Url;
+use serde_json::Value;
+
+use super::login::shown;
+use crate::{
+    context::Context,
+    error::{Done, Failed},
+    flags,
+    page::Page,
+    remote::Remote,
+    words::count,
+};
+
+pub(crate) async fn search(flags: flags::Search, context: &Context) -> Done {
+    let remote = Remote::open(&flags.registry, context)?;
+    let limit = flags.limit.to_string();
+    let mut pairs = vec![("q", flags.text.as_str()), ("limit", &limit)];
+    let facets = [
+        ("category", &flags.category),
+        ("operation", &flags.operation),
+        ("host", &flags.host),
+        ("publisher", &flags.publisher),
+        ("auth", &flags.auth),
+    ];
+    pairs.extend(facets.iter().flat_map(|(name, values)| values.iter().map(|value| (*name, value.as_str()))));
+    if let Some(sort) = &flags.sort {
+        pairs.push(("sort", sort));
+    }
+    // Only for its encoding.
+    let mut url = Url::parse("http://registry").map_err(|error| Failed::usage("json-fault", error.to_string()))?;
+    url.query_pairs_mut().extend_pairs(pairs);
+    let found: Value = remote.get(&format!("/v1/packages?{}", url.query().unwrap_or_default())).await?;
+    let items = found["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    context.ui.answer(&found, |page| {
+        let row = |item: &Value| {
+            let name = match &item["deprecated"] {
+                Value::Null => shown(&item["name"]),
+                _ => format!("{} (deprecated)", shown(&item["name"])),
+            };
+            vec![
+                name,
+                shown(&item["version"]),
+                stars(&item["rating"]),
+                item["installs"].to_string(),
+                shown(&item["summary"]),
+            ]
+        };
+        if !items.is_empty() {
+            page.table(&["name", "version", "stars", "installs", "what"], &items.iter().map(row).collect::<Vec<_>>());
+        }
+    })?;
+    match (items.first(), found["next"].is_string()) {
+        (None, _) => context.ui.note("Nothing was found. Fewer words find more."),
+        (Some(_), true) => context.ui.note("There are more: --limit, or another word."),
+        (Some(first), false) => context.ui.note(&format!("See one: jackfield info {}", shown(&first["name"]))),
+    }
+    Ok(())
+}
+
+fn stars(rating: &Value) -> String {
+    match (rating["count"].as_u64(), rating["mean"].as_f64()) {
+        (Some(count), Some(mean)) if count > 0 => format!("{mean:.1} ({count})"),
+        _ => "-".to_owned(),
+    }
+}
+
+pub(crate) async fn info(flags: flags::Info, context: &Context) -> Done {
+    let remote = Remote::open(&flags.registry, context)?;
+    let (name, version) = parse(&flags.name)?;
+    let at = format!("/v1/packages/{}/{}", name.namespace(), name.name());
+    let package: Value = remote.get(&at).await?;
+    let version = version.map(|version| version.to_string()).or_else(|| package["latest"].as_str().map(str::to_owned));
+    let Some(version) = version else {
+        return context.ui.answer(&serde_json::json!({ "package": package }), |page| write_package(page, &package));
+    };
+    let release: Value = remote.get(&format!("{at}/{version}")).await?;
+    let permissions: Value = remote.get(&format!("{at}/{version}/permissions")).await?;
+    let answer = serde_json::json!({ "package": package, "release": release, "permissions": permissions });
+    context.ui.answer(&answer, |page| {
+        write_package(page, &package);
+        write_release(page, &release, &permissions);
+    })
+}
+
+/// `acme:crm` or `acme:crm@1.2.3`.
+pub(crate) fn parse(text: &str) -> Result<(jackfield_package::PackageName, Option<semver::Version>), Failed> {
+    let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
+    let malformed = |error: semver::Error| Failed::usage("version-malformed", format!("`{text}`: {error}"));
+    Ok((name.parse()?, version.map(semver::Version::parse).transpose().map_err(malformed)?))
+}
+
+fn write_package(page: &mut Page, package: &Value) {
+    page.strong(&format!("{}: {}", shown(&package["name"]), shown(&package["title"])));
+    page.paragraph(2, &shown(&package["summary"]));
+    if let Some(message) = package["deprecated"].as_str() {
+        page.paragraph(2, &format!("DEPRECATED: {message}"));
+    }
+    let trust = &package["trust"];
+    let control = match trust["namespace_control"]["proof"].as_str() {
+        Some(proof) => format!("{} {proof}", shown(&trust["namespace_control"]["kind"])),
+        None => "nothing was proven".to_owned(),
+    };
+    let audits = trust["audits"].as_array().map_or(0, Vec::len);
+    page.gap().fields([
+        ("namespace control", control),
+        ("service owner", shown(&trust["service_owner"]["words"])),
+        ("audits", count(audits, "statement")),
+        ("stars", stars(&package["rating"])),
+        ("installs", package["installs"].to_string()),
+        ("downloads", package["downloads"].to_string()),
+    ]);
+    for advisory in package["advisories"].as_array().into_iter().flatten().filter(|a| a["withdrawn_at"].is_null()) {
+        let [id, severity, affected, title] = ["id", "severity", "affected", "title"].map(|key| shown(&advisory[key]));
+        page.heading(&format!("{id}, {severity}: {title}")).paragraph(2, &format!("affects {affected}"));
+        page.paragraph(2, &shown(&advisory["body"]));
+    }
+    page.heading("Its versions");
+    let row =
+        |release: &Value| ["version", "state", "released_at", "component"].map(|key| shown(&release[key])).to_vec();
+    let rows: Vec<_> = package["releases"].as_array().into_iter().flatten().map(row).collect();
+    page.table(&["version", "state", "released", "component"], &rows);
+}
+
+fn write_release(page: &mut Page, release: &Value, permissions: &Value) {
+    page.heading(&format!("What {} asks for", shown(&release["version"])));
+    page.paragraph(2, &shown(&permissions["summary"]));
+    let rows = |list: &Value, keys: &[&str]| -> Vec<Vec<String>> {
+        let row = |entry: &Value| keys.iter().map(|key| shown(&entry[*key])).collect();
+        list.as_array().into_iter().flatten().map(row).collect()
+    };
+    page.table(&[], &rows(&permissions["hosts"], &["words", "reason"]));
+    page.table(&[], &rows(&permissions["credentials"], &["id", "words"]));
+    page.heading("Its operations")
+        .table(&["name", "effect", "what"], &rows(&permissions["operations"], &["name", "effect", "title"]));
+    if let Some(changes) = release["changes"].as_str() {
+        page.heading("What changed").paragraph(2, changes);
+    }
+}

@@ -1,0 +1,99 @@
+//! `jackfield yank`, `quarantine`, `revoke`, `lift` and `deprecate`: taking a release back, and giving it back.
+//!
+//! The owner signs a statement with a key of the namespace; an operator orders one, and the registry signs it. Either counts
+//! once it is in the log.
+
+use jackfield_package::{
+    PackageName,
+    statement::{StatusAction, StatusStatement, StatusSubject},
+};
+use reqwest::Method;
+use semver::Version;
+use serde_json::{Value, json};
+
+use super::{login::shown, search::parse};
+use crate::{
+    context::Context,
+    error::{Done, Failed},
+    flags,
+    remote::{Outgoing, Remote},
+    store::KeyStore,
+};
+
+/// A quarantine without `--days`.
+const DAYS: i64 = 7;
+const DAY_US: i64 = 86_400 * 1_000_000;
+
+pub(crate) async fn run(flags: flags::Withdraw, action: StatusAction, context: &Context) -> Done {
+    let remote = Remote::open(&flags.registry, context)?;
+    let (name, version) = parse(&flags.release)?;
+    let version = version.ok_or_else(|| {
+        Failed::usage("version-missing", format!("`{}` names no version", flags.release)).hint("such as acme:crm@1.2.3")
+    })?;
+    let at = format!("/v1/packages/{}/{}/{version}", name.namespace(), name.name());
+    let body = match &flags.key {
+        Some(key) => {
+            let statement = statement(&remote, &at, name, version, action, &flags).await?;
+            let key = KeyStore::of(context).secret(key, || flags.passphrase.read(key.as_str()))?;
+            let bundle: Value = serde_json::from_slice(&statement.sign(&key).to_bytes())
+                .map_err(|error| Failed::usage("json-fault", error.to_string()))?;
+            json!({ "bundle": bundle })
+        }
+        None => json!({ "order": { "action": action, "reason": flags.reason, "days": flags.days } }),
+    };
+    let taken: Value = remote.post(&format!("{at}/status"), &body).await?;
+    context.ui.answer(&taken, |page| {
+        page.line(&format!("Taken in: {} {}.", action.as_str(), flags.release));
+        page.fields([("statement", shown(&taken["statement"]))]);
+    })?;
+    context.ui.note(&format!("It counts once it is in the log: jackfield info {}", flags.release));
+    Ok(())
+}
+
+async fn statement(
+    remote: &Remote,
+    at: &str,
+    name: PackageName,
+    version: Version,
+    action: StatusAction,
+    flags: &flags::Withdraw,
+) -> Result<StatusStatement, Failed> {
+    let about: Value = remote.get("/.well-known/jackfield.json").await?;
+    let me: Value = remote.get("/v1/me").await?;
+    let release: Value = remote.get(at).await?;
+    let expires = match action {
+        StatusAction::Quarantine => Some(now_us().saturating_add(flags.days.unwrap_or(DAYS).saturating_mul(DAY_US))),
+        _ => None,
+    };
+    Ok(StatusStatement {
+        registry: shown(&about["origin"]),
+        subject: StatusSubject::Release { name, version, component: shown(&release["component"]).parse()? },
+        action,
+        reason: flags.reason.clone(),
+        since_index: None,
+        expires,
+        by: shown(&me["name"]),
+    })
+}
+
+fn now_us() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    // A second less, so that a clock that is a little fast does not ask for more than seven days.
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX).saturating_sub(1_000_000)
+}
+
+pub(crate) async fn deprecate(flags: flags::Deprecate, context: &Context) -> Done {
+    let remote = Remote::open(&flags.registry, context)?;
+    let name: PackageName = flags.name.parse()?;
+    let at = format!("/v1/packages/{}/{}/deprecation", name.namespace(), name.name());
+    match &flags.message {
+        Some(message) => {
+            remote.send(Method::PUT, &at, Outgoing::json(&json!({ "message": message }))?).await?;
+        }
+        None => remote.delete(&at).await?,
+    }
+    context.ui.answer(&json!({ "name": name, "deprecated": flags.message }), |page| {
+        let what = if flags.message.is_some() { "deprecated" } else { "no longer deprecated" };
+        page.line(&format!("{name} is {what}."));
+    })
+}
