@@ -1,0 +1,203 @@
+//! `jackfield publish` against `jackfield serve`: the real binaries, the real child, the real sandbox.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::{
+    io::BufReader,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use jackfield_test_kit::{PackageBuilder, programs};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// A served registry; ends with the test.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    /// As if the power were cut.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Desk {
+    /// With a served registry, a namespace `acme` and its key `release`.
+    fn publisher() -> (Self, Server) {
+        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(desk.path("password"), "correct horse battery\n").unwrap();
+        std::fs::write(desk.path("pass"), "correct horse\n").unwrap();
+        let server = desk.serve("127.0.0.1:0");
+        let url = server.url.as_str();
+        desk.json("admin", &["login", "--registry", url, "--token-file", "data/operator-token"]);
+        desk.json("admin", &["user", "create", "ada", "--password-file", "password"]);
+        desk.json("ada", &["login", "--registry", url, "--user", "ada", "--password-file", "password"]);
+        desk.json("ada", &["namespace", "create", "acme"]);
+        desk.json("ada", &["key", "new", "release", "--passphrase-file", "pass"]);
+        desk.json("ada", &["namespace", "keyset", "acme", "--key", "release", "--passphrase-file", "pass"]);
+        (desk, server)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, home: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jackfield"));
+        command.env_clear().env("JACKFIELD_HOME", self.path(home)).current_dir(self.folder.path());
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn serve(&self, listen: &str) -> Server {
+        let arguments = ["serve", "--data", "data", "--listen", listen, "--output", "json"];
+        let mut child = self.command("server-home", &arguments).stderr(Stdio::null()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let told = Value::deserialize(&mut serde_json::Deserializer::from_reader(stdout)).unwrap();
+        Server { child, url: told["listening"].as_str().unwrap().to_owned() }
+    }
+
+    fn run(&self, home: &str, arguments: &[&str]) -> Ran {
+        let output = self.command(home, &[arguments, &["--output", "json"]].concat()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    #[track_caller]
+    fn json(&self, home: &str, arguments: &[&str]) -> Value {
+        let ran = self.run(home, arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}\n{}\n{}", ran.stdout, ran.stderr);
+        serde_json::from_str(&ran.stdout).unwrap()
+    }
+
+    fn write(&self, file: &str, program: &str, version: &str) {
+        let package = PackageBuilder::of(program).manifest(|manifest| {
+            manifest.name = "acme:echo".parse().unwrap();
+            manifest.version = version.parse().unwrap();
+        });
+        std::fs::write(self.path(file), package.signed().0.bytes()).unwrap();
+    }
+
+    fn publish(&self, file: &str, more: &[&str]) -> Ran {
+        let arguments = ["publish", file, "--key", "release", "--passphrase-file", "pass"];
+        self.run("ada", &[&arguments[..], more].concat())
+    }
+}
+
+fn states(answer: &Value) -> Vec<String> {
+    answer["events"].as_array().unwrap().iter().map(|event| event["state"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_component_is_published_and_a_bad_one_is_not() {
+    let (desk, _server) = Desk::publisher();
+    desk.write("it.wasm", programs::ECHO, "1.0.0");
+    let ran = desk.publish("it.wasm", &[]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    let released: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(released["state"], "released");
+    assert_eq!(states(&released), ["staged", "checking", "ready", "logged", "released"]);
+    // What the registry found is what `check` finds here: one validator, one outcome.
+    let here = desk.json("ada", &["check", "it.wasm"]);
+    let of = |answer: &Value, id: &str| {
+        answer.as_array().unwrap().iter().find(|outcome| outcome["id"] == id).map(|outcome| outcome["state"].clone())
+    };
+    for outcome in here["outcomes"].as_array().unwrap() {
+        let id = outcome["id"].as_str().unwrap();
+        assert_eq!(of(&released["checks"], id), Some(outcome["state"].clone()), "{id}");
+    }
+    assert_eq!(of(&released["checks"], "describe-equal"), Some(json!("pass")));
+    // Again: nothing to do, and no harm.
+    let again = desk.publish("it.wasm", &[]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+
+    // A version that its changes don't allow gets as far as the registry.
+    desk.write("small.wasm", programs::ECHO, "0.9.0");
+    desk.write("lower.wasm", programs::ECHO, "1.0.0-beta.1");
+    let rejected = desk.publish("lower.wasm", &[]);
+    assert_eq!(rejected.code, 3, "{}", rejected.stderr);
+    assert!(
+        rejected.stderr.contains("release-rejected") && rejected.stderr.contains("version-order"),
+        "{}",
+        rejected.stderr
+    );
+    // One that fails here is not even uploaded.
+    desk.write("spins.wasm", programs::SPIN_IN_DESCRIBE, "2.0.0");
+    let refused = desk.publish("spins.wasm", &[]);
+    assert_eq!(refused.code, 3);
+    assert!(refused.stderr.contains("check-failed"), "{}", refused.stderr);
+    // Without a token, nothing at all.
+    let nobody = desk.run("server-home", &["publish", "it.wasm", "--key", "release", "--registry", &_server.url]);
+    assert_eq!(nobody.code, 3);
+    assert!(nobody.stderr.contains("unauthenticated"), "{}", nobody.stderr);
+}
+
+#[test]
+fn killed_while_it_publishes_a_registry_goes_on_where_it_was() {
+    let (desk, mut server) = Desk::publisher();
+    let listen = server.url.trim_start_matches("http://").to_owned();
+    for (round, delay_ms) in [100u64, 900].into_iter().enumerate() {
+        let version = format!("1.{round}.0");
+        desk.write("it.wasm", programs::ECHO, &version);
+        let arguments = ["publish", "it.wasm", "--key", "release", "--passphrase-file", "pass", "--output", "json"];
+        let mut publishing =
+            desk.command("ada", &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(400 + delay_ms));
+        server.kill();
+        let _ = publishing.kill();
+        let _ = publishing.wait();
+        server = desk.serve(&listen);
+        // A lease of the dead server may have to end first; then it goes on by itself.
+        let ran = desk.publish("it.wasm", &[]);
+        assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+        let released: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(states(&released), ["staged", "checking", "ready", "logged", "released"], "once, and in order");
+    }
+}
+
+#[test]
+fn a_child_without_memory_or_time_gives_no_pass() {
+    let desk = Desk { folder: tempfile::tempdir().unwrap() };
+    desk.write("it.wasm", programs::ECHO, "1.0.0");
+    desk.write("spins.wasm", programs::SPIN_IN_DESCRIBE, "1.0.0");
+    let examined = |file: &str, memory: &str, seconds: &str| -> Option<String> {
+        let output = desk.command("home", &["examine-component", file, memory, seconds]).output().unwrap();
+        if !output.status.success() {
+            return None;
+        }
+        let examination: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let outcomes = examination["outcomes"].as_array().unwrap();
+        let describe = outcomes.iter().find(|outcome| outcome["id"] == "describe-equal").unwrap();
+        Some(describe["state"].as_str().unwrap().to_owned())
+    };
+    let plenty = (4u64 << 30).to_string();
+    assert_eq!(examined("it.wasm", &plenty, "60"), Some("pass".to_owned()));
+    for memory in [1u64 << 20, 16 << 20, 256 << 20, 1 << 30] {
+        let came = examined("it.wasm", &memory.to_string(), "60");
+        assert_ne!(came.as_deref(), Some("pass"), "{memory} bytes");
+        assert_ne!(came.as_deref(), Some("fail"), "{memory} bytes: no verdict on the component");
+    }
+    assert_ne!(examined("spins.wasm", &plenty, "1").as_deref(), Some("pass"));
+}
