@@ -32,3 +32,7 @@ ALTER TEXT SEARCH CONFIGURATION search_words ALTER MAPPING FOR asciiword, word W
 
 CREATE TABLE search_text (id BIGINT PRIMARY KEY REFERENCES package_cards (id), document TSVECTOR NOT NULL);
 CREATE INDEX search_text_document ON search_text USING GIN (document);
+
+-- Names are compared byte by byte, as SQLite does, whatever the database's own order is: paging relies on it.
+ALTER TABLE tags ALTER COLUMN tag TYPE TEXT COLLATE "C";
+ALTER TABLE manifests ALTER COLUMN digest TYPE TEXT COLLATE "C";

@@ -35,6 +35,7 @@ pub(crate) async fn run(flags: flags::Namespace, context: &Context) -> Done {
             let change = Change { keys, sign_with, threshold, reason };
             keyset(one, change, &passphrase, context).await
         }
+        NamespaceCommand::RevokeKey(flags) => super::withdraw::revoke_key(flags, context).await,
         NamespaceCommand::Publisher(command) => publisher(command, context).await,
         NamespaceCommand::Held { registry } => {
             let held: Value = Remote::open(&registry, context)?.get("/v1/moderation/namespaces").await?;

@@ -4,7 +4,7 @@
 //! once it is in the log.
 
 use jackfield_package::{
-    PackageName,
+    Label, PackageName,
     statement::{StatusAction, StatusStatement, StatusSubject},
 };
 use reqwest::Method;
@@ -33,11 +33,18 @@ pub(crate) async fn run(flags: flags::Withdraw, action: StatusAction, context: &
     let at = format!("/v1/packages/{}/{}/{version}", name.namespace(), name.name());
     let body = match &flags.key {
         Some(key) => {
-            let statement = statement(&remote, &at, name, version, action, &flags).await?;
-            let key = KeyStore::of(context).secret(key, || flags.passphrase.read(key.as_str()))?;
-            let bundle: Value = serde_json::from_slice(&statement.sign(&key).to_bytes())
-                .map_err(|error| Failed::usage("json-fault", error.to_string()))?;
-            json!({ "bundle": bundle })
+            let release: Value = remote.get(&at).await?;
+            let component = shown(&release["component"]).parse()?;
+            let statement = StatusStatement {
+                expires: match action {
+                    StatusAction::Quarantine => {
+                        Some(now_us().saturating_add(flags.days.unwrap_or(DAYS).saturating_mul(DAY_US)))
+                    }
+                    _ => None,
+                },
+                ..statement(&remote, StatusSubject::Release { name, version, component }, action, &flags.reason).await?
+            };
+            signed(&statement, key, &flags.passphrase, context)?
         }
         None => json!({ "order": { "action": action, "reason": flags.reason, "days": flags.days } }),
     };
@@ -50,30 +57,62 @@ pub(crate) async fn run(flags: flags::Withdraw, action: StatusAction, context: &
     Ok(())
 }
 
+/// `jackfield namespace revoke-key`: what a key signed counts no more.
+pub(crate) async fn revoke_key(flags: flags::RevokeKey, context: &Context) -> Done {
+    let remote = Remote::open(&flags.one.registry, context)?;
+    let namespace = flags.one.namespace;
+    let action = StatusAction::Revoke;
+    let body = match &flags.key {
+        Some(key) => {
+            let subject = StatusSubject::Key { namespace: namespace.clone(), key: flags.revoked };
+            let statement = StatusStatement {
+                since_index: flags.since_index,
+                ..statement(&remote, subject, action, &flags.reason).await?
+            };
+            signed(&statement, key, &flags.passphrase, context)?
+        }
+        None => json!({ "order": { "action": action, "reason": flags.reason, "since_index": flags.since_index } }),
+    };
+    let at = format!("/v1/namespaces/{namespace}/keys/{}/status", flags.revoked);
+    let taken: Value = remote.post(&at, &body).await?;
+    context.ui.answer(&taken, |page| {
+        page.line(&format!("Taken in: key {} of `{namespace}` is revoked.", flags.revoked));
+        page.fields([("statement", shown(&taken["statement"]))]);
+    })?;
+    context.ui.note("It counts once it is in the log. Name the keys that sign from now on: jackfield namespace keyset");
+    Ok(())
+}
+
+/// Said by whom this home asks as, for the registry it asks.
 async fn statement(
     remote: &Remote,
-    at: &str,
-    name: PackageName,
-    version: Version,
+    subject: StatusSubject,
     action: StatusAction,
-    flags: &flags::Withdraw,
+    reason: &str,
 ) -> Result<StatusStatement, Failed> {
     let about: Value = remote.get("/.well-known/jackfield.json").await?;
     let me: Value = remote.get("/v1/me").await?;
-    let release: Value = remote.get(at).await?;
-    let expires = match action {
-        StatusAction::Quarantine => Some(now_us().saturating_add(flags.days.unwrap_or(DAYS).saturating_mul(DAY_US))),
-        _ => None,
-    };
     Ok(StatusStatement {
         registry: shown(&about["origin"]),
-        subject: StatusSubject::Release { name, version, component: shown(&release["component"]).parse()? },
+        subject,
         action,
-        reason: flags.reason.clone(),
+        reason: reason.to_owned(),
         since_index: None,
-        expires,
+        expires: None,
         by: shown(&me["name"]),
     })
+}
+
+fn signed(
+    statement: &StatusStatement,
+    key: &Label,
+    passphrase: &flags::Passphrase,
+    context: &Context,
+) -> Result<Value, Failed> {
+    let key = KeyStore::of(context).secret(key, || passphrase.read(key.as_str()))?;
+    let bundle: Value = serde_json::from_slice(&statement.sign(&key).to_bytes())
+        .map_err(|error| Failed::usage("json-fault", error.to_string()))?;
+    Ok(json!({ "bundle": bundle }))
 }
 
 fn now_us() -> i64 {

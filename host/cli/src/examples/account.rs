@@ -97,6 +97,11 @@ Examples:
   jackfield namespace keyset acme --key release-2027 --sign-with release --reason 'yearly rotation'
   jackfield namespace keyset acme --key ada --key bob --threshold 2 --sign-with release";
 
+pub(crate) const NAMESPACE_REVOKE_KEY: &str = "\
+Examples:
+  jackfield namespace revoke-key acme 0f3c… --reason 'the laptop was stolen' --key spare
+  jackfield namespace revoke-key acme 0f3c… --reason 'lost on Friday' --since-index 1042 --key spare";
+
 pub(crate) const NAMESPACE_PUBLISHER: &str = "\
 Examples:
   jackfield namespace publisher add acme --issuer https://token.actions.githubusercontent.com \\

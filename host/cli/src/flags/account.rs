@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
-use jackfield_package::Label;
+use jackfield_package::{Label, key::KeyId};
 
 use super::{Passphrase, RegistryUrl};
 use crate::examples;
@@ -230,6 +230,9 @@ pub(crate) enum NamespaceCommand {
         #[command(flatten)]
         passphrase: Passphrase,
     },
+    /// Say that what a key signed counts no more: it was lost or stolen
+    #[command(after_help = examples::NAMESPACE_REVOKE_KEY)]
+    RevokeKey(RevokeKey),
     /// Say which CI identities may publish without a stored secret
     #[command(subcommand, after_help = examples::NAMESPACE_PUBLISHER)]
     Publisher(PublisherCommand),
@@ -324,4 +327,24 @@ pub(crate) enum PublisherCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeKey {
+    #[command(flatten)]
+    pub(crate) one: OneNamespace,
+    /// The key's id, as `jackfield namespace show` and `jackfield key show` say it
+    #[arg(value_name = "KEYID")]
+    pub(crate) revoked: KeyId,
+    /// Why, for everybody
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Only what it signed from this index of the log on [default: everything]
+    #[arg(long, value_name = "INDEX")]
+    pub(crate) since_index: Option<u64>,
+    /// Sign with this key of this home, which is one of the namespace's. Left out: order it as an operator
+    #[arg(long, value_name = "NAME", value_parser = crate::values::label)]
+    pub(crate) key: Option<Label>,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
 }
