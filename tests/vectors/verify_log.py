@@ -8,6 +8,7 @@ The entry is made from the bundle, as docs/spec/log.md says, never taken from th
 """
 
 import base64
+import copy
 import hashlib
 import json
 import sys
@@ -22,7 +23,8 @@ from securesystemslib.signer import Signature, SSlibKey
 def entry(bundle, key):
     """The log's entry of a statement: canonical JSON of a hashedrekord 0.0.2."""
     envelope = bundle["dsseEnvelope"]
-    pae = Envelope.from_dict(envelope).pae()
+    # It takes apart what it is given.
+    pae = Envelope.from_dict(copy.deepcopy(envelope)).pae()
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     record = {
         "data": {"algorithm": "SHA2_256", "digest": base64.b64encode(hashlib.sha256(pae).digest()).decode()},

@@ -224,7 +224,7 @@ async fn two_sequencers_and_one_wins() {
 
 /// One is stopped between any two of its steps for longer than its lease; another takes over and goes on; then the first
 /// wakes up. It must lose, and what it wrote must have been right.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_writer_that_wakes_up_late_loses() {
     use jackfield_registry::log::sequencer::Step;
     for step in [Step::Ordered, Step::TileWritten, Step::TilesWritten] {
@@ -244,19 +244,14 @@ async fn a_writer_that_wakes_up_late_loses() {
                 }
             });
             let shared = slow.shared.clone();
-            let late = std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                let round = runtime.block_on(late.round(&shared));
-                runtime.block_on(shared.db.close());
-                round
-            });
-            asleep.1.recv().unwrap();
+            let late = tokio::spawn(async move { late.round(&shared).await });
+            tokio::task::spawn_blocking(move || asleep.1.recv()).await.unwrap().unwrap();
             registry.clock.advance(11_000_000);
             submit(&registry, 300..310).await;
             assert_eq!(sequence(&fast).await, 310, "{}: {step:?}", registry.kind);
             let before = checkpoint(&registry).await;
             woken.0.send(()).unwrap();
-            assert_eq!(late.join().unwrap().unwrap(), Round::Behind, "{}: {step:?}", registry.kind);
+            assert_eq!(late.await.unwrap().unwrap(), Round::Behind, "{}: {step:?}", registry.kind);
             assert_eq!(checkpoint(&registry).await, before);
             assert_eq!(entries(&registry).await, (0..310).map(entry).collect::<Vec<_>>());
         }
