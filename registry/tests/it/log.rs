@@ -240,7 +240,8 @@ async fn a_writer_that_wakes_up_late_loses() {
                     && let Some(woken) = woken_receiver.lock().unwrap().take()
                 {
                     asleep.0.send(()).unwrap();
-                    woken.recv().unwrap();
+                    // What else this thread has to do, others do meanwhile.
+                    tokio::task::block_in_place(|| woken.recv()).unwrap();
                 }
             });
             let shared = slow.shared.clone();
