@@ -198,7 +198,7 @@ fn a_wrong_command_line_is_told_in_two_parts() {
     assert_eq!(
         desk.run(&["invok"]),
         wrong(
-            "error: unrecognized subcommand 'invok'\n  hint: a similar subcommand exists: 'invoke'\n        \
+            "error: unrecognized subcommand 'invok'\n  hint: some similar subcommands exist: 'revoke', 'info', 'invoke'\n        \
              usage: jackfield [OPTIONS] <COMMAND>\n        see `jackfield --help`\n"
         )
     );

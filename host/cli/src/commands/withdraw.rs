@@ -8,7 +8,6 @@ use jackfield_package::{
     statement::{StatusAction, StatusStatement, StatusSubject},
 };
 use reqwest::Method;
-use semver::Version;
 use serde_json::{Value, json};
 
 use super::{login::shown, search::parse};
