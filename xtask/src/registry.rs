@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::BufReader,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -47,9 +47,8 @@ impl Registry {
             .spawn()?;
         let stdout = process.stdout.take().ok_or("the server has an output")?;
         self.process = Some(process);
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let said: Value = serde_json::from_str(&line).map_err(|_| {
+        let said = serde_json::Deserializer::from_reader(BufReader::new(stdout)).into_iter::<Value>().next();
+        let said = said.and_then(Result::ok).ok_or_else(|| {
             let log = fs::read_to_string(self.folder.join("server.log")).unwrap_or_default();
             format!("the registry does not start:\n{log}")
         })?;
