@@ -1,107 +1,14 @@
-//! A registry served by the real binary, and accounts of it used by the real binary.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+//! Accounts of a registry, and how one is served.
 
 use std::{
-    io::{BufReader, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::TcpStream,
     os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
 };
 
-use serde::Deserialize as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// A folder with a home and a registry's data in it.
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
-/// What a command did.
-#[derive(Debug)]
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Ran {
-    /// A refusal's code, as a program reads it.
-    #[track_caller]
-    fn error(&self) -> (i32, String) {
-        let line = self.stderr.lines().find(|line| line.contains("\"error\"")).unwrap_or_else(|| panic!("{self:#?}"));
-        let error: Value = serde_json::from_str(line).unwrap();
-        (self.code, error["error"]["code"].as_str().unwrap().to_owned())
-    }
-}
-
-/// A served registry; ends with the test.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn port(&self) -> String {
-        self.url.trim_start_matches("http://").to_owned()
-    }
-
-    /// Asked to stop; how it ended.
-    fn stop(mut self) -> i32 {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code().unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Desk {
-    fn new() -> Self {
-        let desk = Self { folder: tempfile::tempdir().unwrap() };
-        std::fs::write(desk.path("password"), "correct horse battery\n").unwrap();
-        std::fs::write(desk.path("pass"), "correct horse\n").unwrap();
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, home: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jackfield"));
-        command.env_clear().env("JACKFIELD_HOME", self.path(home)).current_dir(self.folder.path());
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn serve(&self, flags: &[&str]) -> Server {
-        let arguments = [&["serve", "--data", "data", "--listen", "127.0.0.1:0", "--output", "json"], flags].concat();
-        let mut child = self.command("server-home", &arguments).stderr(Stdio::null()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        // It says one document and then nothing: the pipe stays open.
-        let told = Value::deserialize(&mut serde_json::Deserializer::from_reader(stdout)).unwrap();
-        Server { child, url: told["listening"].as_str().unwrap().to_owned() }
-    }
-
-    fn run(&self, home: &str, arguments: &[&str]) -> Ran {
-        let output = self.command(home, &[arguments, &["--output", "json"]].concat()).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-
-    #[track_caller]
-    fn json(&self, home: &str, arguments: &[&str]) -> Value {
-        let ran = self.run(home, arguments);
-        assert_eq!(ran.code, 0, "{arguments:?}\n{ran:#?}");
-        serde_json::from_str(&ran.stdout).unwrap()
-    }
-}
+use crate::kit::Desk;
 
 #[test]
 fn from_an_empty_folder_to_a_namespace_with_a_key() {
@@ -207,13 +114,13 @@ fn a_server_is_configured_by_file_environment_and_flags_and_refuses_what_it_does
     let server = desk.serve(&["--config", "registry.toml", "--set", "requests_per_minute=20"]);
     let mut codes = Vec::new();
     for _ in 0..25 {
-        codes.push(get(&server.port(), "/.well-known/jackfield.json"));
+        codes.push(get(&server.address(), "/.well-known/jackfield.json"));
     }
     assert!(codes[0].contains("\"origin\":\"registry.example\""), "{}", codes[0]);
     assert!(codes[0].starts_with("HTTP/1.1 200") && codes[24].starts_with("HTTP/1.1 429"), "{}", codes[24]);
     assert!(codes[24].contains("retry-after: ") && codes[24].contains("too-many-requests"));
-    assert!(get(&server.port(), "/healthz").starts_with("HTTP/1.1 200"), "health is asked often");
-    let taken = desk.run("home", &["serve", "--data", "other", "--listen", &server.port()]);
+    assert!(get(&server.address(), "/healthz").starts_with("HTTP/1.1 200"), "health is asked often");
+    let taken = desk.run("home", &["serve", "--data", "other", "--listen", &server.address()]);
     assert_eq!(taken.error(), (1, "file-fault".to_owned()));
     assert_eq!(server.stop(), 0);
 }
@@ -230,7 +137,7 @@ fn get(port: &str, path: &str) -> String {
 #[test]
 fn every_command_has_help_with_examples() {
     let desk = Desk::new();
-    let reference = include_str!("../../../docs/reference/cli.md");
+    let reference = include_str!("../../../../docs/reference/cli.md");
     for command in [
         "login",
         "logout",

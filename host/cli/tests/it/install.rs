@@ -1,140 +1,17 @@
-//! From a publisher's desk through a served registry to a second home, all with the real binary; and what that home says
-//! when the registry lies.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
-
-use std::{
-    io::BufReader,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+//! From a publisher's desk through a served registry to a second home; and what that home says when the registry lies.
 
 use jackfield_test_kit::{PackageBuilder, programs};
-use serde::Deserialize as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// A folder with homes and a registry's data in it.
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
-/// A served registry; ends with the test.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn stop(mut self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What a command did.
-#[derive(Debug)]
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Ran {
-    #[track_caller]
-    fn error(&self) -> (i32, String) {
-        let line = self.stderr.lines().find(|line| line.contains("\"error\"")).unwrap_or_else(|| panic!("{self:#?}"));
-        let error: Value = serde_json::from_str(line).unwrap();
-        (self.code, error["error"]["code"].as_str().unwrap().to_owned())
-    }
-}
-
-impl Desk {
-    fn new() -> Self {
-        let desk = Self { folder: tempfile::tempdir().unwrap() };
-        std::fs::write(desk.path("password"), "correct horse battery\n").unwrap();
-        std::fs::write(desk.path("pass"), "correct horse\n").unwrap();
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, home: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jackfield"));
-        command.env_clear().env("JACKFIELD_HOME", self.path(home)).current_dir(self.folder.path());
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    /// Serves the registry of this folder, at a port of the system's choice or at one.
-    fn serve(&self, data: &str, port: &str) -> Server {
-        let listen = format!("127.0.0.1:{port}");
-        let arguments = ["serve", "--data", data, "--listen", &listen, "--output", "json"];
-        let mut child = self.command("server-home", &arguments).stderr(Stdio::null()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let told = Value::deserialize(&mut serde_json::Deserializer::from_reader(stdout)).unwrap();
-        Server { child, url: told["listening"].as_str().unwrap().to_owned() }
-    }
-
-    fn run(&self, home: &str, arguments: &[&str]) -> Ran {
-        let output = self.command(home, &[arguments, &["--output", "json"]].concat()).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-
-    #[track_caller]
-    fn json(&self, home: &str, arguments: &[&str]) -> Value {
-        let ran = self.run(home, arguments);
-        assert_eq!(ran.code, 0, "{arguments:?}\n{ran:#?}");
-        serde_json::from_str(&ran.stdout).unwrap()
-    }
-
-    /// A publisher with a namespace and a key.
-    fn publisher(&self, url: &str) {
-        self.json("admin", &["login", "--registry", url, "--token-file", "data/operator-token"]);
-        self.json("admin", &["user", "create", "ada", "--password-file", "password"]);
-        self.json("ada", &["login", "--registry", url, "--user", "ada", "--password-file", "password"]);
-        self.json("ada", &["namespace", "create", "acme"]);
-        self.json("ada", &["key", "new", "release", "--passphrase-file", "pass"]);
-        self.json("ada", &["namespace", "keyset", "acme", "--key", "release", "--passphrase-file", "pass"]);
-    }
-
-    fn publish(&self, version: &str, package: PackageBuilder) {
-        let package = package.named("acme:echo").version(version);
-        std::fs::write(self.path("it.wasm"), package.bytes()).unwrap();
-        let published = self.json("ada", &["publish", "it.wasm", "--key", "release", "--passphrase-file", "pass"]);
-        assert_eq!(published["state"], "released", "{published}");
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
+use crate::kit::{Desk, copy, find};
 
 #[test]
 fn what_is_published_here_is_installed_there() {
     let desk = Desk::new();
-    let server = desk.serve("data", "0");
+    let server = desk.serve(&[]);
     let url = server.url.clone();
-    desk.publisher(&url);
-    desk.publish("1.0.0", PackageBuilder::of(programs::ECHO));
+    desk.publisher(&server);
+    desk.release_echo("1.0.0");
 
     // A second home believes nobody, until somebody says so.
     assert_eq!(desk.run("home", &["install", "acme:echo"]).error(), (2, "registry-not-trusted".to_owned()));
@@ -170,7 +47,7 @@ fn what_is_published_here_is_installed_there() {
     }
 
     // A release that asks for more waits for somebody's word, and one that is young for time to pass.
-    desk.publish("1.1.0", PackageBuilder::of(programs::ECHO).asks("GET https://api.example.com"));
+    desk.release("1.1.0", PackageBuilder::of(programs::ECHO).asks("GET https://api.example.com"));
     assert_eq!(desk.json("home", &["outdated"])["outdated"][0]["newest"], "1.1.0");
     let waiting = desk.json("home", &["upgrade"]);
     assert_eq!((&waiting["upgraded"], &waiting["waiting"][0]["code"]), (&json!([]), &json!("release-too-young")));
@@ -208,19 +85,18 @@ fn status_digest(desk: &Desk) -> String {
 #[test]
 fn a_registry_that_lies_is_caught() {
     let desk = Desk::new();
-    let server = desk.serve("data", "0");
-    let url = server.url.clone();
-    let port = url.rsplit(':').next().unwrap().to_owned();
-    desk.publisher(&url);
-    desk.publish("1.0.0", PackageBuilder::of(programs::ECHO));
+    let server = desk.serve(&[]);
+    let (url, address) = (server.url.clone(), server.address());
+    desk.publisher(&server);
+    desk.release_echo("1.0.0");
     desk.json("home", &["registry", "add", &url]);
     desk.json("home", &["install", "acme:echo"]);
     server.stop();
     copy(&desk.path("data"), &desk.path("before"));
 
     // Bytes that were changed after the release, one byte of them, in what is only read by people.
-    let server = desk.serve("data", &port);
-    desk.publish("1.1.0", PackageBuilder::of(programs::ECHO).manifest(|manifest| manifest.title = "Echo twice".into()));
+    let server = desk.serve_at(&address, &[]);
+    desk.release("1.1.0", PackageBuilder::of(programs::ECHO).manifest(|manifest| manifest.title = "Echo twice".into()));
     let tampered = std::fs::read(desk.path("it.wasm")).unwrap();
     let digest = jackfield_package::Digest::of(&tampered);
     let at = tampered.windows(10).rposition(|window| window == b"Echo twice").unwrap();
@@ -237,7 +113,7 @@ fn a_registry_that_lies_is_caught() {
     // The registry of the day before, under the same name: it denies what it has signed since.
     std::fs::remove_dir_all(desk.path("data")).unwrap();
     copy(&desk.path("before"), &desk.path("data"));
-    let server = desk.serve("data", &port);
+    let server = desk.serve_at(&address, &[]);
     let status = desk.run("home", &["status"]);
     assert_eq!(status.error(), (3, "status-bad".to_owned()));
     assert!(status.stdout.contains("rollback"), "{}", status.stdout);
@@ -251,22 +127,7 @@ fn a_registry_that_lies_is_caught() {
 
     // A registry of the same name with other keys.
     std::fs::remove_dir_all(desk.path("data")).unwrap();
-    let server = desk.serve("data", &port);
+    let server = desk.serve_at(&address, &[]);
     assert_eq!(desk.run("home", &["registry", "add", &url]).error(), (3, "registry-key-changed".to_owned()));
     server.stop();
-}
-
-/// The file below a folder whose name has this in it.
-fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            if let Some(found) = find(&path, name) {
-                return Some(found);
-            }
-        } else if path.file_name().unwrap().to_str().unwrap().contains(name) {
-            return Some(path);
-        }
-    }
-    None
 }
