@@ -23,7 +23,6 @@
 pub mod account;
 pub mod blob;
 pub mod body;
-pub mod clock;
 pub mod config;
 pub mod evidence;
 mod guard;
@@ -44,6 +43,7 @@ pub mod status;
 pub mod validator;
 
 pub use config::Config;
+pub use jackfield_db::clock;
 pub use problem::Problem;
 pub use registry::{Registry, Shared};
 pub use router::router;

@@ -11,6 +11,7 @@
 //! since 1970, bound from the caller's clock, never asked of the database. Full-text search is the one thing each database
 //! says in its own words.
 
+pub mod clock;
 mod conn;
 mod error;
 mod migrate;

@@ -11,4 +11,5 @@ pub mod permissions;
 pub mod routes;
 pub mod search;
 pub(crate) mod store;
-pub(crate) mod time;
+
+pub(crate) use crate::clock as time;
