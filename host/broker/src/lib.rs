@@ -18,8 +18,11 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod flow;
 pub mod limits;
 pub mod migrations;
+pub mod provider;
+mod random;
 pub mod secret;
 pub mod sender;
 pub mod token;

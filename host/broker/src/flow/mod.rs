@@ -1,0 +1,188 @@
+//! How tokens are got, kept alive and given back: the grants of RFC 6749, 7523 and 8628, and revocation (RFC 7009), as each
+//! provider's entry says that it speaks them.
+//!
+//! Every grant is some parameters and one [`exchange`]: the entry decides how the client authenticates, what the body is
+//! written in, and where in the answer things stand. What comes back is bounded, and an error in it is an error whatever the
+//! status. No error ever holds a secret, not even where the provider repeats one.
+
+pub mod authorize;
+mod client;
+mod device;
+mod exchange;
+mod form;
+mod jwt;
+mod outcome;
+mod revoke;
+mod userinfo;
+
+pub use device::{DeviceCode, Polled};
+pub use userinfo::Account;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use jackfield_package::Refusal;
+
+use self::{client::Client, exchange::Exchange, form::Form};
+use crate::{
+    Secret,
+    clock::Clock,
+    provider::{Catalogue, Provider, RefreshKind},
+    sender::Sender,
+    token::{GrantKind, Held, Revocation, Terms, TokenError, TokenSet, TokenSource},
+};
+
+/// What providers see as `User-Agent`; some refuse a request without one.
+pub(crate) const USER_AGENT: &str = concat!("jackfield/", env!("CARGO_PKG_VERSION"));
+
+/// The flows of a catalogue, over a network, by a clock.
+#[derive(Clone)]
+pub struct Flows {
+    catalogue: Arc<Catalogue>,
+    sender: Arc<dyn Sender>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Flows {
+    /// Nothing is asked of anybody yet.
+    pub fn new(catalogue: Arc<Catalogue>, sender: Arc<dyn Sender>, clock: Arc<dyn Clock>) -> Self {
+        Self { catalogue, sender, clock }
+    }
+
+    /// The catalogue.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The provider that a connection's terms name, with its templates filled in.
+    ///
+    /// # Errors
+    /// `provider-unknown`, and those of [`crate::provider::Entry::resolve`].
+    pub fn provider(&self, terms: &Terms) -> Result<Provider, Refusal> {
+        let name = terms.provider.as_deref().ok_or_else(|| not_offered("this connection", "new tokens: it has no provider"))?;
+        self.catalogue.find(name)?.resolve(&terms.parameters)
+    }
+
+    /// RFC 6749 section 4.1.3: tokens for a code.
+    ///
+    /// # Errors
+    /// [`TokenError`], permanent for a code that the provider does not take.
+    pub async fn exchange_code(&self, terms: &Terms, client: Option<&Secret>, code: &CodeGrant<'_>) -> Result<TokenSet, TokenError> {
+        let provider = self.provider(terms)?;
+        let mut form = Form::grant("authorization_code");
+        form.secret("code", code.code)?;
+        form.push("redirect_uri", code.redirect_uri);
+        if let Some(verifier) = code.verifier {
+            form.secret("code_verifier", verifier)?;
+        }
+        form.extend(&provider.token.code_parameters);
+        let exchange = self.exchange(&provider, terms, client);
+        let tokens = exchange.tokens(form, &provider.token.answer).await?;
+        Ok(exchange.with_account(tokens).await)
+    }
+
+    /// RFC 6749 section 4.4: tokens for the client itself.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn client_credentials(&self, terms: &Terms, client: Option<&Secret>) -> Result<TokenSet, TokenError> {
+        let provider = self.provider(terms)?;
+        let Some(grant) = &provider.client_credentials else {
+            return Err(not_offered(provider.name.as_str(), "tokens to a client by itself").into());
+        };
+        let mut form = Form::grant(grant.grant_type.as_deref().unwrap_or("client_credentials"));
+        form.scopes(&provider, &terms.scopes);
+        form.extend(&grant.parameters);
+        Ok(self.exchange(&provider, terms, client).tokens(form, &provider.token.answer).await?)
+    }
+
+    /// RFC 7523 section 2.1: tokens for a signed assertion. `client` is a private key in PEM.
+    ///
+    /// # Errors
+    /// [`TokenError`]; `client-key-malformed` if the key is none.
+    pub async fn jwt_bearer(&self, terms: &Terms, client: Option<&Secret>) -> Result<TokenSet, TokenError> {
+        let provider = self.provider(terms)?;
+        let Some(bearer) = &provider.jwt_bearer else {
+            return Err(not_offered(provider.name.as_str(), "tokens for a signed assertion").into());
+        };
+        let mut form = Form::grant("urn:ietf:params:oauth:grant-type:jwt-bearer");
+        let scopes = terms.scopes.join(" ");
+        let scope_claim = bearer.scope_claim.then_some(scopes.as_str());
+        let assertion = jwt::bearer(bearer, &terms.client_id, scope_claim, client, self.clock.now())?;
+        form.secret("assertion", &assertion)?;
+        if !bearer.scope_claim {
+            form.scopes(&provider, &terms.scopes);
+        }
+        Ok(self.exchange(&provider, terms, None).unauthenticated().tokens(form, &provider.token.answer).await?)
+    }
+
+    /// RFC 6749 section 6.
+    ///
+    /// # Errors
+    /// [`TokenError`], permanent if the refresh token is gone for good.
+    pub async fn refresh(&self, terms: &Terms, refresh: &Secret, client: Option<&Secret>) -> Result<TokenSet, TokenError> {
+        let provider = self.provider(terms)?;
+        if provider.refresh.kind == RefreshKind::None {
+            return Err(not_offered(provider.name.as_str(), "new tokens without a person's consent").into());
+        }
+        let mut form = Form::grant("refresh_token");
+        form.secret("refresh_token", refresh)?;
+        form.extend(&provider.refresh.parameters);
+        let answer = provider.refresh.answer.as_ref().unwrap_or(&provider.token.answer);
+        Ok(self.exchange(&provider, terms, client).tokens(form, answer).await?)
+    }
+
+    fn exchange<'a>(&'a self, provider: &'a Provider, terms: &'a Terms, secret: Option<&'a Secret>) -> Exchange<'a> {
+        let client = Client { id: &terms.client_id, secret };
+        Exchange::new(provider, client, &*self.sender, self.clock.now())
+    }
+}
+
+/// What a provider's redirect brought, and what was kept for it.
+pub struct CodeGrant<'a> {
+    /// The code.
+    pub code: &'a Secret,
+    /// The very redirect that was asked for.
+    pub redirect_uri: &'a str,
+    /// RFC 7636; none where the provider does not understand it.
+    pub verifier: Option<&'a Secret>,
+}
+
+#[async_trait]
+impl TokenSource for Flows {
+    async fn renew(&self, terms: &Terms, held: &Held) -> Result<TokenSet, TokenError> {
+        let client = held.client.as_ref();
+        match (terms.grant, &held.refresh) {
+            (GrantKind::ClientCredentials, _) => self.client_credentials(terms, client).await,
+            (GrantKind::JwtBearer, _) => self.jwt_bearer(terms, client).await,
+            (GrantKind::AuthorizationCode | GrantKind::DeviceCode, Some(refresh)) => {
+                self.refresh(terms, refresh, client).await
+            }
+            (GrantKind::AuthorizationCode | GrantKind::DeviceCode, None) => {
+                Err(Refusal::new("refresh-token-missing", "the provider gave no refresh token with this connection")
+                    .hint("connect it again; some providers give one only if asked for a scope such as offline_access")
+                    .into())
+            }
+            (GrantKind::HandedIn, _) => Err(not_offered("a token that was handed in", "another one by itself").into()),
+        }
+    }
+
+    async fn revoke(&self, terms: &Terms, held: &Held) -> Result<Revocation, TokenError> {
+        let provider = self.provider(terms)?;
+        self.exchange(&provider, terms, held.client.as_ref()).revoke(held).await
+    }
+}
+
+/// Before anything was sent, and for good.
+impl From<Refusal> for TokenError {
+    fn from(refusal: Refusal) -> Self {
+        Self { permanent: true, sent: false, refusal }
+    }
+}
+
+fn not_offered(who: &str, what: &str) -> Refusal {
+    Refusal::new("flow-not-offered", format!("`{who}` does not offer {what}"))
+}
+
+/// Parameters by name, as entries have them.
+type Parameters = BTreeMap<String, String>;
