@@ -41,3 +41,12 @@ pub const DEVICE_CODE_S: u64 = 1_800;
 
 /// Seconds between two questions for a device's tokens, and more of them after each `slow_down` (RFC 8628 section 3.5).
 pub const DEVICE_INTERVAL_S: u64 = 5;
+
+/// Seconds that a link to connect an account lasts: enough to find a password and a second factor, too little to be found later.
+pub const SESSION_S: i64 = 900;
+
+/// Links that one process keeps open: some kilobytes each, and ten a second for a quarter of an hour.
+pub const SESSIONS: usize = 10_000;
+
+/// Bytes of a form that is sent to a page: a secret of the longest kind, percent-encoded.
+pub const FORM_BYTES: usize = 3 * SECRET_BYTES + (4 << 10);

@@ -127,7 +127,10 @@ impl Callback {
                 return Err(Refusal::new("issuer-mismatch", message));
             }
             (None, Some(issuer)) if authorize.issuer_required => {
-                return Err(Refusal::new("issuer-missing", format!("the answer does not say that it is of `{issuer}`")));
+                return Err(Refusal::new(
+                    "issuer-missing",
+                    format!("the answer does not say that it is of `{issuer}`"),
+                ));
             }
             _ => {}
         }

@@ -38,8 +38,11 @@ impl<'a> Client<'a> {
                 form.secret("client_assertion", &assertion)?;
             }
             AuthMethod::PrivateKeyJwt => {
-                return Err(Refusal::new("client-key-malformed", "this provider wants a private key, and the secret is none")
-                    .hint("hand in the key's PEM: --client-key FILE"));
+                return Err(Refusal::new(
+                    "client-key-malformed",
+                    "this provider wants a private key, and the secret is none",
+                )
+                .hint("hand in the key's PEM: --client-key FILE"));
             }
             AuthMethod::Post => {
                 form.push("client_id", self.id);

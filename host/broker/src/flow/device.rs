@@ -64,9 +64,9 @@ impl Flows {
         let malformed = |reason: &str| TokenError::from(Declined::malformed(&provider, reason));
         let link = |text: String| {
             // It is shown as a link, so it must not be a script.
-            Url::parse(&text).ok().filter(|url| {
-                url.scheme() == "https" || url.scheme() == "http" && crate::provider::is_loopback(url)
-            })
+            Url::parse(&text)
+                .ok()
+                .filter(|url| url.scheme() == "https" || url.scheme() == "http" && crate::provider::is_loopback(url))
         };
         let code = text(&["/device_code"]).ok_or_else(|| malformed("there is no device code"))?;
         let user_code = text(&["/user_code"]).ok_or_else(|| malformed("there is no user code"))?;
@@ -86,7 +86,12 @@ impl Flows {
     ///
     /// # Errors
     /// [`TokenError`]; `device-code-expired` if the person took too long, `provider-consent-refused` if they said no.
-    pub async fn poll_device(&self, terms: &Terms, client: Option<&Secret>, code: &Secret) -> Result<Polled, TokenError> {
+    pub async fn poll_device(
+        &self,
+        terms: &Terms,
+        client: Option<&Secret>,
+        code: &Secret,
+    ) -> Result<Polled, TokenError> {
         let provider = self.provider(terms)?;
         let mut form = Form::grant("urn:ietf:params:oauth:grant-type:device_code");
         form.secret("device_code", code)?;
@@ -96,9 +101,7 @@ impl Flows {
             Err(declined) => match declined.code.as_deref() {
                 Some("authorization_pending") => Ok(Polled::Pending),
                 Some("slow_down") => Ok(Polled::SlowDown),
-                Some("expired_token") => {
-                    Err(TokenError { permanent: true, sent: true, refusal: expired() })
-                }
+                Some("expired_token") => Err(TokenError { permanent: true, sent: true, refusal: expired() }),
                 _ => Err(declined.error),
             },
         }
@@ -106,6 +109,6 @@ impl Flows {
 }
 
 /// Nobody entered the code in time.
-pub(crate) fn expired() -> Refusal {
+pub(super) fn expired() -> Refusal {
     Refusal::new("device-code-expired", "nobody entered the code in time").hint("start again: a new code comes")
 }

@@ -162,7 +162,8 @@ impl Answered {
         if self.json.is_null() {
             return Err(malformed("the answer is not JSON"));
         }
-        let access = token(&answer.access)?.ok_or_else(|| malformed(&format!("there is no token at `{}`", answer.access)))?;
+        let access =
+            token(&answer.access)?.ok_or_else(|| malformed(&format!("there is no token at `{}`", answer.access)))?;
         let lifetime = |pointer: &str| seconds(self.json.pointer(pointer)?);
         let refresh = token(&answer.refresh)?;
         let of_entry = provider.refresh.lifetime_s.filter(|_| refresh.is_some());
@@ -172,16 +173,22 @@ impl Answered {
             refresh_expires_in_s: answer.refresh_expires_in.as_deref().and_then(lifetime).or(of_entry),
             refresh,
             scopes: self.json.pointer(&answer.scopes).and_then(|value| scopes(value, provider, answer)),
-            account: super::userinfo::Account::at(&self.json, answer.account.as_deref(), answer.account_name.as_deref())
-                .map(|account| account.to_string()),
+            account: super::userinfo::Account::at(
+                &self.json,
+                answer.account.as_deref(),
+                answer.account_name.as_deref(),
+            )
+            .map(|account| account.to_string()),
         })
     }
 
     /// A provider's words for a person's eyes: bounded, on one line, without the secrets of the request.
     fn clean(&self, words: &str) -> String {
-        let blotted = self.secrets.iter().filter(|secret| !secret.is_empty()).fold(words.to_owned(), |words, secret| {
-            words.replace(secret.as_str(), "*")
-        });
+        let blotted = self
+            .secrets
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .fold(words.to_owned(), |words, secret| words.replace(secret.as_str(), "*"));
         shown(&blotted)
     }
 }
@@ -197,7 +204,8 @@ pub(super) fn text(json: &Value, pointer: &str) -> Option<String> {
 
 /// A number, or a text of one; what lasts longer than anything should is cut.
 fn seconds(value: &Value) -> Option<u64> {
-    let seconds = value.as_u64().or_else(|| value.as_f64().filter(|seconds| *seconds >= 0.0).map(|seconds| seconds as u64));
+    let seconds =
+        value.as_u64().or_else(|| value.as_f64().filter(|seconds| *seconds >= 0.0).map(|seconds| seconds as u64));
     let seconds = seconds.or_else(|| value.as_str()?.trim().parse().ok())?;
     Some(seconds.min(TOKEN_LIFETIME_S))
 }
@@ -208,11 +216,8 @@ fn scopes(value: &Value, provider: &Provider, answer: &Answer) -> Option<Vec<Str
     let is_separator =
         |c: char| c.is_whitespace() || separators.iter().flatten().any(|separator| separator.contains(c));
     match value {
-        Value::String(text) => {
-            Some(text.split(is_separator).filter(|scope| !scope.is_empty()).map(shown).collect())
-        }
+        Value::String(text) => Some(text.split(is_separator).filter(|scope| !scope.is_empty()).map(shown).collect()),
         Value::Array(list) => Some(list.iter().filter_map(Value::as_str).map(shown).collect()),
         _ => None,
     }
 }
-

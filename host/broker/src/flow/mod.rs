@@ -26,7 +26,7 @@ use jackfield_package::Refusal;
 use self::{client::Client, exchange::Exchange, form::Form};
 use crate::{
     Secret,
-    clock::Clock,
+    clock::{Clock, Micros},
     provider::{Catalogue, Provider, RefreshKind},
     sender::Sender,
     token::{GrantKind, Held, Revocation, Terms, TokenError, TokenSet, TokenSource},
@@ -54,12 +54,20 @@ impl Flows {
         &self.catalogue
     }
 
+    /// The time, as it is told here.
+    pub fn now(&self) -> Micros {
+        self.clock.now()
+    }
+
     /// The provider that a connection's terms name, with its templates filled in.
     ///
     /// # Errors
     /// `provider-unknown`, and those of [`crate::provider::Entry::resolve`].
     pub fn provider(&self, terms: &Terms) -> Result<Provider, Refusal> {
-        let name = terms.provider.as_deref().ok_or_else(|| not_offered("this connection", "new tokens: it has no provider"))?;
+        let name = terms
+            .provider
+            .as_deref()
+            .ok_or_else(|| not_offered("this connection", "new tokens: it has no provider"))?;
         self.catalogue.find(name)?.resolve(&terms.parameters)
     }
 
@@ -67,7 +75,12 @@ impl Flows {
     ///
     /// # Errors
     /// [`TokenError`], permanent for a code that the provider does not take.
-    pub async fn exchange_code(&self, terms: &Terms, client: Option<&Secret>, code: &CodeGrant<'_>) -> Result<TokenSet, TokenError> {
+    pub async fn exchange_code(
+        &self,
+        terms: &Terms,
+        client: Option<&Secret>,
+        code: &CodeGrant<'_>,
+    ) -> Result<TokenSet, TokenError> {
         let provider = self.provider(terms)?;
         let mut form = Form::grant("authorization_code");
         form.secret("code", code.code)?;
@@ -120,7 +133,12 @@ impl Flows {
     ///
     /// # Errors
     /// [`TokenError`], permanent if the refresh token is gone for good.
-    pub async fn refresh(&self, terms: &Terms, refresh: &Secret, client: Option<&Secret>) -> Result<TokenSet, TokenError> {
+    pub async fn refresh(
+        &self,
+        terms: &Terms,
+        refresh: &Secret,
+        client: Option<&Secret>,
+    ) -> Result<TokenSet, TokenError> {
         let provider = self.provider(terms)?;
         if provider.refresh.kind == RefreshKind::None {
             return Err(not_offered(provider.name.as_str(), "new tokens without a person's consent").into());

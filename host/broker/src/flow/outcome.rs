@@ -34,7 +34,10 @@ impl Declined {
             _ => None,
         });
         let refusal = Refusal { code, message, hint };
-        Self { code: None, error: TokenError { permanent: error.kind == SendFailure::Denied, sent: error.sent, refusal } }
+        Self {
+            code: None,
+            error: TokenError { permanent: error.kind == SendFailure::Denied, sent: error.sent, refusal },
+        }
     }
 
     /// The answer is an error.
@@ -108,8 +111,12 @@ impl Meaning {
     fn of(provider: &Provider, status: StatusCode, code: Option<&str>) -> Self {
         match code.unwrap_or_default() {
             gone if provider.refresh.gone.iter().any(|known| known == gone) => Self::Gone,
-            "invalid_grant" | "bad_verification_code" | "invalid_code" | "code_already_used" | "expired_token" => Self::Gone,
-            "invalid_client" | "invalid_client_id" | "bad_client_secret" | "incorrect_client_credentials" => Self::Client,
+            "invalid_grant" | "bad_verification_code" | "invalid_code" | "code_already_used" | "expired_token" => {
+                Self::Gone
+            }
+            "invalid_client" | "invalid_client_id" | "bad_client_secret" | "incorrect_client_credentials" => {
+                Self::Client
+            }
             "invalid_scope" => Self::Scope,
             "unauthorized_client" | "unsupported_grant_type" | "unsupported_response_type" => Self::Flow,
             "access_denied" | "consent_required" => Self::Consent,

@@ -41,7 +41,9 @@ impl Exchange<'_> {
         }?;
         match answered.failure(self.provider, &Answer::default()) {
             Ok(()) => Ok(Revocation::Done),
-            Err(declined) if answered.status == StatusCode::NOT_FOUND && declined.code.is_none() => Ok(Revocation::Done),
+            Err(declined) if answered.status == StatusCode::NOT_FOUND && declined.code.is_none() => {
+                Ok(Revocation::Done)
+            }
             Err(declined) if declined.code.as_deref().is_some_and(|code| GONE_ALREADY.contains(&code)) => {
                 Ok(Revocation::Done)
             }

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    Answer, AuthMethod, Authorize, Body, ClientCredentials, Device, Entry, Loopback, Method, Pkce, Refresh, RefreshKind,
-    Revoke, RevokeAuth, Sends, Token, Userinfo, entry::is_loopback,
+    Answer, AuthMethod, Authorize, Body, ClientCredentials, Device, Entry, Loopback, Method, Pkce, Refresh,
+    RefreshKind, Revoke, RevokeAuth, Sends, Token, Userinfo, entry::is_loopback,
 };
 use crate::sender::Sender;
 
@@ -85,7 +85,9 @@ fn entry(name: Label, issuer: &str, day: &str, place: &Url, found: Metadata) -> 
     if found.issuer != issuer {
         // RFC 8414 section 3.3: another's metadata must not be used.
         let message = format!("what stands at `{place}` is of the issuer `{}`, not of `{issuer}`", found.issuer);
-        return Err(Refusal::new("provider-issuer-mismatch", message).hint("give the issuer exactly as it names itself"));
+        return Err(
+            Refusal::new("provider-issuer-mismatch", message).hint("give the issuer exactly as it names itself")
+        );
     }
     let offers = |grant: &str| found.grant_types_supported.iter().any(|offered| offered == grant);
     let auth = auth_of(&found.token_endpoint_auth_methods_supported);

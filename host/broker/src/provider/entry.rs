@@ -477,7 +477,9 @@ impl Entry {
         let mut unknown = None;
         self.clone().each_template(&mut |text| {
             unknown = unknown.take().or_else(|| {
-                template::names(text).find(|name| *name != "client_id" && !self.variables.contains_key(*name)).map(String::from)
+                template::names(text)
+                    .find(|name| *name != "client_id" && !self.variables.contains_key(*name))
+                    .map(String::from)
             });
         });
         match unknown {
@@ -488,10 +490,11 @@ impl Entry {
 
     /// What holds with and without templates filled in.
     pub(super) fn check(&self) -> Result<(), Refusal> {
-        let day = self.read.len() == 10 && self.read.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
+        let day = self.read.len() == 10
+            && self.read.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
         if !day {
             return Err(self.invalid("`read` is not a day such as 2026-01-31".into()));
         }
@@ -556,7 +559,9 @@ impl Entry {
 impl Expired {
     fn matches(&self, status: u16, body: &[u8]) -> bool {
         let contains = || {
-            self.contains.as_ref().is_none_or(|text| body.windows(text.len().max(1)).any(|part| part == text.as_bytes()))
+            self.contains
+                .as_ref()
+                .is_none_or(|text| body.windows(text.len().max(1)).any(|part| part == text.as_bytes()))
         };
         let stands = || {
             let Some(pointer) = &self.pointer else { return true };
