@@ -64,7 +64,7 @@ impl Credential {
         let id = &auth.id;
         let refuse =
             |reason: &str| Err(Refusal::new("credential-not-attachable", format!("the credential `{id}` {reason}")));
-        if matches!(auth.r#type, AuthType::Hmac | AuthType::Sigv4) || matches!(auth.attach, Attach::Signature {}) {
+        if matches!(auth.r#type, AuthType::Hmac | AuthType::Sigv4) || matches!(auth.attach, Attach::Signature { .. }) {
             return refuse("signs requests, which a secret in a file can't do: signing is the credential broker's");
         }
         let (place, form) = match &auth.attach {
@@ -80,7 +80,7 @@ impl Credential {
                 _ => return refuse("names a header that can't carry a credential"),
             },
             Attach::Query { name } if !name.is_empty() => (Place::Query(name.clone()), Form::Prefixed(String::new())),
-            Attach::Query { .. } | Attach::Signature {} => return refuse("names no query parameter"),
+            Attach::Query { .. } | Attach::Signature { .. } => return refuse("names no query parameter"),
         };
         Ok(Self { id: id.clone(), hosts, place, form, file: file.to_owned() })
     }

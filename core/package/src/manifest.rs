@@ -274,7 +274,77 @@ pub enum Attach {
     /// RFC 7617: the secret is `user:password`.
     Basic {},
     /// A signature over the request, by the credential's type.
-    Signature {},
+    Signature {
+        /// How a credential of type `hmac` signs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hmac: Option<HmacScheme>,
+        /// What a credential of type `sigv4` signs for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sigv4: Option<Sigv4Scope>,
+    },
+}
+
+/// A keyed hash over the request, in a header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HmacScheme {
+    /// What is signed: text with `{method}`, `{host}`, `{path}`, `{query}`, `{target}` (path and query), `{body}`,
+    /// `{body-sha256}` (hex), `{timestamp}` (seconds) and `{timestamp-ms}` filled in.
+    #[schemars(length(min = 1, max = limits::SUMMARY_CHARS))]
+    pub over: String,
+    /// By which hash.
+    #[serde(default)]
+    pub hash: HmacHash,
+    /// How the signature is written.
+    #[serde(default)]
+    pub encoding: SignatureEncoding,
+    /// The header it stands in, lower case.
+    #[schemars(length(min = 1, max = limits::TITLE_CHARS))]
+    pub header: String,
+    /// What stands before it there, such as `sha256=`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = limits::TITLE_CHARS))]
+    pub prefix: String,
+    /// The header that the timestamp stands in, where `over` has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = limits::TITLE_CHARS))]
+    pub timestamp_header: Option<String>,
+    /// The header that the key's id stands in; then the secret is `key-id:secret`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = limits::TITLE_CHARS))]
+    pub key_header: Option<String>,
+}
+
+/// A hash function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "plain words")]
+pub enum HmacHash {
+    #[default]
+    Sha256,
+    Sha512,
+}
+
+/// How bytes are written in a header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "plain words")]
+pub enum SignatureEncoding {
+    #[default]
+    Hex,
+    Base64,
+}
+
+/// Whom an AWS signature is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sigv4Scope {
+    /// Such as `s3` or `execute-api`.
+    #[schemars(length(min = 1, max = limits::TITLE_CHARS))]
+    pub service: String,
+    /// Such as `eu-central-1`.
+    #[schemars(length(min = 1, max = limits::TITLE_CHARS))]
+    pub region: String,
 }
 
 impl Default for Attach {

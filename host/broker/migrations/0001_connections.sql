@@ -16,6 +16,7 @@ CREATE TABLE connections (
     rejected_generation BIGINT NOT NULL,       -- the last one that a service answered 401 to
     issued_at           BIGINT,
     expires_at          BIGINT,
+    due_at              BIGINT,                -- when the next token is due
     refresh_expires_at  BIGINT,
     failures            BIGINT NOT NULL,       -- refreshes that failed since the last that did not
     retry_at            BIGINT,                -- no refresh before
@@ -24,6 +25,7 @@ CREATE TABLE connections (
     last_used_at        BIGINT
 );
 CREATE INDEX connections_of_tenant ON connections (tenant, id);
+CREATE INDEX connections_due ON connections (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX connections_of_use ON connections (tenant, connector, auth);
 
 -- A data key for each connection, wrapped by a master key.
@@ -49,6 +51,13 @@ CREATE TABLE connection_leases (
     fence               BIGINT NOT NULL,       -- grows with every holder: a late one sees that it lost
     expires_at          BIGINT NOT NULL,
     intent_generation   BIGINT                 -- the generation whose refresh token may have been spent
+);
+
+-- Tokens that the provider shall forget, until it has.
+CREATE TABLE connection_revocations (
+    connection          TEXT PRIMARY KEY REFERENCES connections (id),
+    attempts            BIGINT NOT NULL,
+    next_at             BIGINT NOT NULL
 );
 
 -- One row a transition, delivered until taken.

@@ -8,8 +8,8 @@
 //!
 //! # The path of a credential
 //!
-//! A flow brings a [`token::TokenSet`] → the [`vault`] seals it → a `connection` is active. A request that may carry it
-//! comes from the host: one call authorises the use and records it, `refresh` makes sure that the token will last, `attach`
+//! A flow brings a [`token::TokenSet`] → the [`vault`] seals it → a [`connection`] is active. A request that may carry it
+//! comes from the host: one call authorises the use and records it, [`refresh`] makes sure that the token will last, `attach`
 //! puts it on the request, and takes it out of everything that comes back.
 //!
 //! The broker knows neither the sandbox nor the network: it reaches out by a [`sender::Sender`], and is told the time.
@@ -17,16 +17,27 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attach;
+mod broker;
+pub mod connection;
 pub mod error;
 pub mod flow;
 pub mod limits;
 pub mod migrations;
+pub(crate) mod private_file;
+pub(crate) mod probe;
 pub mod provider;
 mod random;
+pub mod refresh;
 pub mod secret;
 pub mod sender;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod token;
+pub mod vault;
 
+pub use broker::{Broker, Parts};
+pub use connection::{Caller, Connection, ConnectionId};
 pub use error::Error;
 pub use jackfield_db::clock;
 pub use secret::Secret;

@@ -12,6 +12,7 @@ pub const PROVIDER_TIMEOUT_MS: u64 = 20_000;
 
 /// Data keys that a rewrap reads at a time: some kilobytes of rows.
 pub const REWRAP_BATCH: i64 = 200;
+
 /// Bytes of a value that fills in a provider's template: a host's name has 253 at the most, an account's id fewer.
 pub const PROVIDER_PARAMETER_BYTES: usize = 253;
 
@@ -50,3 +51,66 @@ pub const SESSIONS: usize = 10_000;
 
 /// Bytes of a form that is sent to a page: a secret of the longest kind, percent-encoded.
 pub const FORM_BYTES: usize = 3 * SECRET_BYTES + (4 << 10);
+
+/// Connections on a page of a list.
+pub const CONNECTIONS_PAGE: i64 = 200;
+
+/// Rows of audit on a page.
+pub const AUDIT_PAGE: i64 = 200;
+
+/// Events, or revocations, that are taken up at a time: each is an exchange with somebody else's server.
+pub const EVENT_BATCH: i64 = 50;
+
+/// Seconds for which one process has an event to itself: longer than one exchange takes.
+pub const EVENT_CLAIM_S: i64 = 60;
+
+/// Seconds until an event that was not taken is sent again, try by try; then it is given up. Standard Webhooks' own schedule, three
+/// days in all.
+pub const EVENT_RETRIES_S: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+/// Bytes of the secret that events are signed with: what Standard Webhooks asks for.
+pub const EVENT_SECRET_BYTES_LEAST: usize = 24;
+
+/// Seconds until a provider that did not take a revocation is asked again, try by try; then the secrets are forgotten here all
+/// the same. A week in all: an outage is over by then.
+pub const REVOCATION_RETRIES_S: [i64; 9] = [30, 300, 1_800, 7_200, 21_600, 43_200, 86_400, 172_800, 259_200];
+
+/// Seconds before its end at which a token is renewed, or half its life, whichever is less: enough for a call that begins with it
+/// to end with it.
+pub const REFRESH_AHEAD_S: i64 = 900;
+
+/// Seconds for which one process may refresh a connection undisturbed. Longer than [`PROVIDER_TIMEOUT_MS`], so that whoever
+/// holds the lease has its answer, or knows that there is none, before another begins.
+pub const REFRESH_LEASE_S: i64 = 60;
+
+/// Milliseconds between two looks at what another process's refresh has come to.
+pub const REFRESH_POLL_MS: u64 = 50;
+
+/// Seconds that a caller waits for another process's refresh: its lease has ended by then.
+pub const REFRESH_WAIT_S: u64 = 75;
+
+/// Seconds until a refresh that failed is tried again by itself, failure by failure; the last one stays.
+pub const REFRESH_RETRIES_S: [i64; 6] = [5, 15, 60, 300, 900, 3_600];
+
+/// Times that the outcome of a refresh is written again if the database does not confirm it: until then the new tokens are
+/// nowhere but in memory.
+pub const REFRESH_STORE_TRIES: u32 = 6;
+
+/// Milliseconds before the second of these, doubled each time.
+pub const REFRESH_STORE_PAUSE_MS: u64 = 100;
+
+/// Seconds that a token is old at least before another 401 has it renewed, if the one before it was answered 401 too: a service that
+/// answers 401 to every token must not make the provider issue one a request.
+pub const REJECT_PAUSE_S: i64 = 60;
+
+/// Connections that are refreshed ahead of use at a time, and at once: providers limit how often they are asked.
+pub const REFRESH_BATCH: i64 = 200;
+
+/// How many of them at once.
+pub const REFRESH_AT_ONCE: usize = 16;
+
+/// Seconds between two rounds of the work that nobody asks for. A token is due long before its end, so this may be slow.
+pub const WORK_INTERVAL_S: u64 = 5;
+
+/// Bytes that a secret has at least: a shorter one can't be told from ordinary text, and blotting it out would blot out that.
+pub const SECRET_BYTES_LEAST: usize = 8;

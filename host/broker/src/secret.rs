@@ -27,13 +27,11 @@ impl Secret {
     }
 
     /// The bytes. Whoever copies them zeroes the copy.
-    #[allow(dead_code, reason = "read by what lands next")]
     pub(crate) fn expose(&self) -> &[u8] {
         &self.0
     }
 
     /// The bytes as text, if they are; tokens are.
-    #[allow(dead_code, reason = "read by what lands next")]
     pub(crate) fn expose_str(&self) -> Result<&str, Refusal> {
         std::str::from_utf8(&self.0).map_err(|_| Refusal::new("secret-malformed", "the secret is not text"))
     }

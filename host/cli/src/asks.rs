@@ -91,7 +91,7 @@ fn credential(auth: &Auth) -> String {
         Attach::Header { name, .. } => format!("in the header {name}"),
         Attach::Query { name } => format!("in the query parameter {name}"),
         Attach::Basic {} => "as Basic authentication".to_owned(),
-        Attach::Signature {} => "as a signature".to_owned(),
+        Attach::Signature { .. } => "as a signature".to_owned(),
     };
     let hosts: Vec<_> = auth.hosts.iter().map(ToString::to_string).collect();
     let provider = auth.provider.as_ref().map(|provider| format!(" of {provider}")).unwrap_or_default();

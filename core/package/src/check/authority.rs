@@ -198,8 +198,19 @@ fn auth_attach(manifest: &Manifest) -> Vec<String> {
             Attach::Basic {} if auth.r#type != AuthType::Basic => {
                 Some("`basic` needs a credential of type `basic`".to_owned())
             }
-            Attach::Signature {} if !signs => {
+            Attach::Signature { .. } if !signs => {
                 Some("`signature` needs a credential of type `hmac` or `sigv4`".to_owned())
+            }
+            Attach::Signature { hmac, sigv4 }
+                if (hmac.is_some(), sigv4.is_some())
+                    != (auth.r#type == AuthType::Hmac, auth.r#type == AuthType::Sigv4) =>
+            {
+                Some("`signature` says how in `hmac` or `sigv4`, whichever the credential's type is".to_owned())
+            }
+            Attach::Signature { hmac: Some(scheme), .. }
+                if !is_token(&scheme.header) || HEADERS_OF_THE_HOST.contains(&scheme.header.as_str()) =>
+            {
+                Some(format!("{} is not a header that a signature can stand in", quote(&scheme.header)))
             }
             Attach::Header { .. } | Attach::Query { .. } | Attach::Basic {} if signs => {
                 Some("a credential that signs is attached as `signature`".to_owned())

@@ -52,7 +52,25 @@ impl Manifest {
                     text(&format!("{path}.attach.prefix"), prefix, 0, TITLE_CHARS)?;
                 }
                 super::Attach::Query { name } => text(&format!("{path}.attach.name"), name, 1, TITLE_CHARS)?,
-                super::Attach::Basic {} | super::Attach::Signature {} => {}
+                super::Attach::Basic {} => {}
+                super::Attach::Signature { hmac, sigv4 } => {
+                    if let Some(scheme) = hmac {
+                        let path = format!("{path}.attach.hmac");
+                        text(&format!("{path}.over"), &scheme.over, 1, SUMMARY_CHARS)?;
+                        text(&format!("{path}.header"), &scheme.header, 1, TITLE_CHARS)?;
+                        text(&format!("{path}.prefix"), &scheme.prefix, 0, TITLE_CHARS)?;
+                        let more = [("timestamp_header", &scheme.timestamp_header), ("key_header", &scheme.key_header)];
+                        for (key, header) in more {
+                            if let Some(header) = header {
+                                text(&format!("{path}.{key}"), header, 1, TITLE_CHARS)?;
+                            }
+                        }
+                    }
+                    if let Some(scope) = sigv4 {
+                        text(&format!("{path}.attach.sigv4.service"), &scope.service, 1, TITLE_CHARS)?;
+                        text(&format!("{path}.attach.sigv4.region"), &scope.region, 1, TITLE_CHARS)?;
+                    }
+                }
             }
         }
         count("operations", self.operations.len(), 1, OPERATIONS)?;

@@ -157,7 +157,7 @@ fn a_secret_is_defined_where_it_is_kept() {
         let defines = text.contains("struct Secret(");
         assert_eq!(defines, homes.iter().any(|home| file.ends_with(home)), "{}", file.display());
     }
-    homes.map(a_secret_cannot_be_shown);
+    homes.into_iter().for_each(a_secret_cannot_be_shown);
 }
 
 fn a_secret_cannot_be_shown(file: &str) {
