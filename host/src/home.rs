@@ -53,6 +53,10 @@ impl Home {
         Ok(home)
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(crate) fn lock(&self) -> Result<Locked, HostFault> {
         let path = self.root.join("lock");
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(at(&path))?;

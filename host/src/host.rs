@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -381,11 +381,20 @@ impl Host {
 
     /// An egress with connections of its own, so that no two installations share one.
     fn egress(&self, manifest: &Manifest, grant: &Grant) -> Result<Egress, Refusal> {
-        let transport: Box<dyn Transport> = match &self.0.transports {
+        Egress::new(manifest, grant, self.transport())
+    }
+
+    /// Connections that nobody else has.
+    pub(crate) fn transport(&self) -> Box<dyn Transport> {
+        match &self.0.transports {
             Transports::Shared(transport) => Box::new(transport.clone()),
             Transports::Wire { resolver, tls } => Box::new(Wire::new(resolver.clone(), tls)),
-        };
-        Egress::new(manifest, grant, transport)
+        }
+    }
+
+    /// The folder of installed state.
+    pub(crate) fn home(&self) -> &Path {
+        self.0.home.root()
     }
 
     /// Whether a grant makes sense for what the manifest asks, and its credentials can be read.

@@ -23,6 +23,7 @@
 
 pub mod bill;
 mod bindings;
+mod broker;
 mod call;
 mod compiled;
 mod credential;

@@ -36,22 +36,38 @@ pub(crate) fn python() -> Result<Option<std::path::PathBuf>, Failure> {
 
 /// A folder with npm's @sigstore/verify and the script that asks it. None where there is no Node.
 pub(crate) fn node() -> Result<Option<std::path::PathBuf>, Failure> {
+    npm("node", "tests/vectors/node", &["verify_log.mjs"], "@sigstore/verify")
+}
+
+/// A folder with npm's oidc-provider and playwright-core, and the scripts that use them. None where there is no Node.
+pub(crate) fn providers() -> Result<Option<std::path::PathBuf>, Failure> {
+    npm("providers", "tests/providers", &["server.mjs", "browser.mjs"], "oidc-provider")
+}
+
+/// A folder below the target's with the locked packages of one of ours, and its scripts.
+fn npm(name: &str, from: &str, scripts: &[&str], package: &str) -> Result<Option<std::path::PathBuf>, Failure> {
     if !works(command("node").arg("--version")) || !works(command("npm").arg("--version")) {
         return Ok(None);
     }
-    let folder = target().join("node");
+    let (from, folder) = (root().join(from), target().join(name));
     std::fs::create_dir_all(&folder)?;
     let lock = "package-lock.json";
-    let same =
-        std::fs::read(folder.join(lock)).ok() == std::fs::read(root().join("tests/vectors/node").join(lock)).ok();
-    for file in ["package.json", lock, "verify_log.mjs"] {
-        std::fs::copy(root().join("tests/vectors/node").join(file), folder.join(file))?;
+    let same = std::fs::read(folder.join(lock)).ok() == std::fs::read(from.join(lock)).ok();
+    for file in ["package.json", lock].iter().chain(scripts) {
+        std::fs::copy(from.join(file), folder.join(file))?;
     }
-    if !same || !folder.join("node_modules/@sigstore/verify").exists() {
+    if !same || !folder.join("node_modules").join(package).exists() {
         let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
         run(command("npm").args(arguments).current_dir(&folder))?;
     }
     Ok(Some(folder))
+}
+
+/// A browser that tests can drive: Debian's, or the one that `JACKFIELD_TEST_CHROMIUM` names.
+pub(crate) fn chromium() -> Option<std::path::PathBuf> {
+    let named = std::env::var_os("JACKFIELD_TEST_CHROMIUM").map(std::path::PathBuf::from);
+    let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    named.into_iter().chain(known.map(std::path::PathBuf::from)).find(|path| path.exists())
 }
 
 /// A program made of Go's note and tlog packages, which come with PyPI's Go in the source of its own command. None where

@@ -25,6 +25,18 @@ pub(crate) fn test() -> Result<(), Failure> {
     if node.is_none() {
         need::missing("Node and npm", "log proofs are not checked by @sigstore/verify", "install node 20, npm");
     }
+    let providers = need::providers()?;
+    if providers.is_none() {
+        need::missing("Node and npm", "no flow is tried against a certified OpenID provider", "install node 20, npm");
+    }
+    let chromium = need::chromium();
+    if chromium.is_none() {
+        need::missing(
+            "Chromium",
+            "nobody signs in at a provider by a real browser",
+            "apt-get install chromium, then run this again",
+        );
+    }
     let go = need::go(python.as_deref())?;
     if go.is_none() {
         need::missing("Go from PyPI", "log proofs are not checked by Go's note and tlog", "install python3-venv");
@@ -64,6 +76,14 @@ pub(crate) fn test() -> Result<(), Failure> {
         match &node {
             Some(folder) => command.env("JACKFIELD_TEST_NODE", folder),
             None => command.env("JACKFIELD_TEST_WITHOUT_NODE", "1"),
+        };
+        match &providers {
+            Some(folder) => command.env("JACKFIELD_TEST_PROVIDERS", folder),
+            None => command.env("JACKFIELD_TEST_WITHOUT_NODE", "1"),
+        };
+        match &chromium {
+            Some(program) => command.env("JACKFIELD_TEST_CHROMIUM", program),
+            None => command.env("JACKFIELD_TEST_WITHOUT_CHROMIUM", "1"),
         };
         match &go {
             Some(program) => command.env("JACKFIELD_TEST_GO", program),

@@ -22,6 +22,7 @@ mod broker;
 pub mod connection;
 pub mod error;
 pub mod flow;
+pub mod home;
 pub mod limits;
 pub mod migrations;
 pub(crate) mod private_file;
@@ -31,6 +32,7 @@ mod random;
 pub mod refresh;
 pub mod secret;
 pub mod sender;
+pub mod session;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod token;

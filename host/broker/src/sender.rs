@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use ipnet::IpNet;
 
 /// Sends a request, follows no redirect, and reads the whole answer, within [`crate::limits::PROVIDER_TIMEOUT_MS`] and
 /// [`crate::limits::PROVIDER_ANSWER_BYTES`].
@@ -11,6 +12,11 @@ pub trait Sender: Send + Sync {
     /// The answer, whatever its status.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, SendError>;
 }
+
+/// An extension of a request: networks that an admin lets this provider lie in although they are not public. Without it only
+/// public addresses will do.
+#[derive(Clone, Debug, Default)]
+pub struct Reach(pub Vec<IpNet>);
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

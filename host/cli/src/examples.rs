@@ -1,9 +1,10 @@
 //! What stands below the flags in every `--help`.
 
 mod account;
+mod broker;
 mod log;
 
-pub(crate) use self::{account::*, log::*};
+pub(crate) use self::{account::*, broker::*, log::*};
 
 pub(crate) const TOP: &str = "\
 A connector's life:

@@ -2,6 +2,7 @@
 //! stands in `commands/`, one file a command.
 
 mod account;
+mod broker;
 mod log;
 
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use clap::{
 use jackfield_host::grant::EgressGrant;
 use jackfield_package::{Label, key::PublicKey, log::VerifierKey};
 
-pub(crate) use self::{account::*, log::*};
+pub(crate) use self::{account::*, broker::*, log::*};
 
 use crate::{
     examples,
@@ -98,6 +99,9 @@ pub(crate) enum Command {
     Enable(Enable),
     Disable(Disable),
     Invoke(Invoke),
+    Connect(Connect),
+    Connections(Connections),
+    Provider(Provider),
     Login(Login),
     Logout(Logout),
     Whoami(Whoami),

@@ -5,6 +5,7 @@
 //! codes.
 
 mod asks;
+mod broker;
 mod cargo;
 mod cassette;
 mod commands;
@@ -23,6 +24,7 @@ mod project;
 #[allow(dead_code, reason = "each command of a registry uses what it needs")]
 mod remote;
 mod sandbox;
+mod secret;
 mod store;
 mod supply;
 mod template;
@@ -109,6 +111,9 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Enable(flags) => commands::switch::run(&flags.name, true, context).await,
         Command::Disable(flags) => commands::switch::run(&flags.name, false, context).await,
         Command::Invoke(flags) => commands::invoke::run(flags, context).await,
+        Command::Connect(flags) => commands::connect::run(flags, context).await,
+        Command::Connections(flags) => commands::connections::run(flags, context).await,
+        Command::Provider(flags) => commands::provider::run(flags, context).await,
         Command::Login(flags) => commands::login::login(flags, context).await,
         Command::Logout(flags) => commands::login::logout(flags, context).await,
         Command::Whoami(flags) => commands::login::whoami(flags, context).await,

@@ -66,9 +66,14 @@ impl Passphrase {
 
 /// Editors and `echo` end a file with a newline, which nobody means as part of the passphrase.
 pub(crate) fn first_line(file: impl Read) -> std::io::Result<Secret> {
+    first_line_of(file, PASSPHRASE_BYTES)
+}
+
+/// The same of what may be longer; of what is longer than `most` bytes, these.
+pub(crate) fn first_line_of(file: impl Read, most: u64) -> std::io::Result<Secret> {
     // Room for all of it from the start, so that growing leaves no copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(PASSPHRASE_BYTES as usize));
-    file.take(PASSPHRASE_BYTES).read_to_end(&mut bytes)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most as usize));
+    file.take(most).read_to_end(&mut bytes)?;
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     bytes.truncate(end);
     if bytes.last() == Some(&b'\r') {

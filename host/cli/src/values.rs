@@ -158,6 +158,22 @@ impl FromStr for FileArgument {
     }
 }
 
+/// `NAME=VALUE` that a provider is told.
+#[derive(Clone, Debug)]
+pub(crate) struct ParameterSetting {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+impl FromStr for ParameterSetting {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, such as shop=acme")?;
+        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+    }
+}
+
 /// The name of an operation, or `*` for all.
 #[derive(Clone, Debug)]
 pub(crate) enum OperationName {

@@ -71,6 +71,23 @@ impl Broker {
         used
     }
 
+    /// Writes down what came of something that changed nothing, such as a sign-in that failed.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) async fn record(
+        &self,
+        caller: &Caller,
+        id: &ConnectionId,
+        action: &str,
+        outcome: &Result<()>,
+    ) -> Result<()> {
+        let mut tx = self.db().begin().await?;
+        let deed = Deed { caller, connection: Some(id), action, detail: None };
+        deed.record(&mut tx, outcome, self.now()).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// What was done to a connection, newest first, a page of it.
     ///
     /// # Errors

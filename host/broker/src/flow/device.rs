@@ -109,6 +109,6 @@ impl Flows {
 }
 
 /// Nobody entered the code in time.
-pub(super) fn expired() -> Refusal {
+pub(crate) fn expired() -> Refusal {
     Refusal::new("device-code-expired", "nobody entered the code in time").hint("start again: a new code comes")
 }

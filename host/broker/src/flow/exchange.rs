@@ -18,7 +18,7 @@ use crate::{
     clock::Micros,
     limits::{CLOCK_SKEW_S, TOKEN_LIFETIME_S},
     provider::{Answer, AuthMethod, Body, Provider},
-    sender::Sender,
+    sender::{Reach, Sender},
     token::TokenSet,
 };
 
@@ -93,6 +93,7 @@ impl<'a> Exchange<'a> {
             .body(body)
             .map_err(|_| Refusal::new("provider-invalid", format!("`{url}` can't be asked")))?;
         *request.headers_mut() = headers;
+        request.extensions_mut().insert(Reach(self.provider.addresses.clone()));
         let response = self.sender.send(request).await.map_err(|error| Declined::unsent(self.provider, error))?;
         let (parts, body) = response.into_parts();
         let json = read(&parts.headers, &body);

@@ -15,6 +15,7 @@ mod outcome;
 mod revoke;
 mod userinfo;
 
+pub(crate) use device::expired as device_expired;
 pub use device::{DeviceCode, Polled};
 pub use userinfo::Account;
 
@@ -55,7 +56,7 @@ impl Flows {
     }
 
     /// The time, as it is told here.
-    pub fn now(&self) -> Micros {
+    pub(crate) fn now(&self) -> Micros {
         self.clock.now()
     }
 

@@ -1,6 +1,7 @@
 //! An entry written from a provider's own metadata: OpenID Connect Discovery 1.0, or RFC 8414.
 
 use bytes::Bytes;
+use ipnet::IpNet;
 use jackfield_package::{Label, Refusal};
 use serde::Deserialize;
 use url::Url;
@@ -9,7 +10,7 @@ use super::{
     Answer, AuthMethod, Authorize, Body, ClientCredentials, Device, Entry, Loopback, Method, Pkce, Refresh,
     RefreshKind, Revoke, RevokeAuth, Sends, Token, Userinfo, entry::is_loopback,
 };
-use crate::sender::Sender;
+use crate::sender::{Reach, Sender};
 
 /// The part of the metadata that is read.
 #[derive(Debug, Deserialize)]
@@ -30,12 +31,22 @@ struct Metadata {
     authorization_response_iss_parameter_supported: bool,
 }
 
+/// Whose metadata is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Issuer<'a> {
+    /// As it names itself.
+    pub url: &'a str,
+    /// Networks that it may lie in although they are not public.
+    pub addresses: &'a [IpNet],
+}
+
 /// Asks an issuer for its metadata and makes an entry of it.
 ///
 /// # Errors
 /// `provider-issuer-invalid` (no https URL), `provider-undiscovered` (nothing readable stands at either place),
 /// `provider-issuer-mismatch` (it says that it is another), `provider-invalid`.
-pub async fn discover(name: Label, issuer: &str, day: &str, sender: &dyn Sender) -> Result<Entry, Refusal> {
+pub async fn discover(name: Label, at: Issuer<'_>, day: &str, sender: &dyn Sender) -> Result<Entry, Refusal> {
+    let issuer = at.url;
     let url = Url::parse(issuer)
         .ok()
         .filter(|url| url.scheme() == "https" || url.scheme() == "http" && is_loopback(url))
@@ -45,8 +56,8 @@ pub async fn discover(name: Label, issuer: &str, day: &str, sender: &dyn Sender)
         })?;
     let mut why = String::new();
     for place in places(&url) {
-        match fetch(&place, sender).await {
-            Ok(metadata) => return entry(name, issuer, day, &place, metadata),
+        match fetch(&place, at.addresses, sender).await {
+            Ok(metadata) => return entry(name, at, day, &place, metadata),
             Err(reason) => why = reason,
         }
     }
@@ -68,10 +79,11 @@ fn places(issuer: &Url) -> [Url; 2] {
     ]
 }
 
-async fn fetch(place: &Url, sender: &dyn Sender) -> Result<Metadata, String> {
+async fn fetch(place: &Url, addresses: &[IpNet], sender: &dyn Sender) -> Result<Metadata, String> {
     let request = http::Request::get(place.as_str())
         .header(http::header::ACCEPT, "application/json")
         .header(http::header::USER_AGENT, crate::flow::USER_AGENT)
+        .extension(Reach(addresses.to_vec()))
         .body(Bytes::new())
         .map_err(|error| error.to_string())?;
     let response = sender.send(request).await.map_err(|error| error.reason)?;
@@ -81,7 +93,8 @@ async fn fetch(place: &Url, sender: &dyn Sender) -> Result<Metadata, String> {
     serde_json::from_slice(response.body()).map_err(|error| format!("{place}: {error}"))
 }
 
-fn entry(name: Label, issuer: &str, day: &str, place: &Url, found: Metadata) -> Result<Entry, Refusal> {
+fn entry(name: Label, at: Issuer<'_>, day: &str, place: &Url, found: Metadata) -> Result<Entry, Refusal> {
+    let issuer = at.url;
     if found.issuer != issuer {
         // RFC 8414 section 3.3: another's metadata must not be used.
         let message = format!("what stands at `{place}` is of the issuer `{}`, not of `{issuer}`", found.issuer);
@@ -112,6 +125,7 @@ fn entry(name: Label, issuer: &str, day: &str, place: &Url, found: Metadata) -> 
         read: day.to_owned(),
         issuer: Some(found.issuer),
         variables: Default::default(),
+        addresses: at.addresses.to_vec(),
         authorize,
         token: Token {
             url: found.token_endpoint.unwrap_or_default(),

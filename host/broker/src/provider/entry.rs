@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
 use jackfield_package::{Label, Refusal};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -38,6 +39,9 @@ pub struct Entry {
     /// What stands between braces in the URLs below.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, Variable>,
+    /// Networks that it may lie in although they are not public, such as your own: only in files of an admin's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpNet>,
     /// Where a person is sent to consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorize: Option<Authorize>,

@@ -12,7 +12,7 @@ use jackfield_broker::{
 };
 use tempfile::TempDir;
 
-use crate::kit::{Fake, Next, Unwrapped as _, flows, secret, terms};
+use crate::kit::{Fake, Next, Unwrapped as _, at, flows, secret, terms};
 
 /// An answer with a token wherever any entry looks for one.
 const ANSWER: &str = r#"{
@@ -53,6 +53,7 @@ fn every_provider_that_is_promised_is_there_and_whole() {
     for entry in catalogue.entries() {
         let name = &entry.name;
         assert!(entry.docs.starts_with("https://"), "{name} says where it is documented");
+        assert!(entry.addresses.is_empty(), "{name} is public");
         assert!(entry.read.as_str() >= "2026-11-21", "{name} says when that was last read");
         let authorize = entry.authorize.as_ref().unwrap();
         if let Pkce::Off(reason) = &authorize.pkce {
@@ -232,7 +233,7 @@ async fn a_provider_is_discovered_by_its_issuer_and_by_no_other() {
         "authorization_response_iss_parameter_supported": true
     }"#;
     let discover = async |fake: &Fake, issuer: &str| {
-        discovery::discover("acme".parse().unwrap(), issuer, "2026-11-21", fake).await
+        discovery::discover("acme".parse().unwrap(), at(issuer), "2026-11-21", fake).await
     };
     // The second place is RFC 8414's, where the first has nothing.
     let fake = Fake::answering([Next::Json(404, "{}"), Next::Json(200, METADATA)]);

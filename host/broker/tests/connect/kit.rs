@@ -12,7 +12,7 @@ use jackfield_broker::{
     Secret,
     clock::HeldClock,
     flow::Flows,
-    provider::Catalogue,
+    provider::{Catalogue, discovery::Issuer},
     sender::{SendError, SendFailure, Sender},
     token::{GrantKind, Terms, TokenSet},
 };
@@ -125,4 +125,8 @@ impl<T> Unwrapped<T> for Result<T, jackfield_broker::token::TokenError> {
 
 pub(crate) fn scopes_of(tokens: &TokenSet) -> Vec<&str> {
     tokens.scopes.iter().flatten().map(String::as_str).collect()
+}
+
+pub(crate) fn at(url: &str) -> Issuer<'_> {
+    Issuer { url, addresses: &[] }
 }

@@ -4,3 +4,5 @@
 mod catalogue;
 mod flows;
 mod kit;
+mod provider;
+mod sessions;

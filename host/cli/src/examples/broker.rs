@@ -1,0 +1,73 @@
+//! Examples of what is done with accounts that connectors use.
+
+pub(crate) const CONNECT: &str = "\
+An app must be registered at the provider first; without --client-id this says how. Secrets come from files, stdin or
+the terminal, never from the command line.
+
+Examples:
+  jackfield connect jackfield:github --client-id Iv1.0a1b --client-secret-from app-secret
+  jackfield connect jackfield:github --client-id Iv1.0a1b --flow device      # no browser on this machine
+  pass show github-token | jackfield connect jackfield:github --token-from -
+  jackfield connect acme:shop --provider shopify --set shop=acme --client-id 0a1b --client-secret-from app-secret
+  jackfield connect acme:mail --provider google --flow jwt-bearer --client-id robot@acme.example --client-key robot.pem";
+
+pub(crate) const CONNECTIONS: &str = "\
+Examples:
+  jackfield connections list
+  jackfield connections show con_0199…
+  jackfield connections reconnect con_0199…";
+
+pub(crate) const CONNECTIONS_LIST: &str = "\
+Examples:
+  jackfield connections list
+  jackfield connections list --output json | jq -r '.connections[] | select(.state == \"needs-reauth\").id'";
+
+pub(crate) const CONNECTIONS_SHOW: &str = "\
+Examples:
+  jackfield connections show con_0199…";
+
+pub(crate) const CONNECTIONS_TEST: &str = "\
+Examples:
+  jackfield connections test con_0199…";
+
+pub(crate) const CONNECTIONS_RECONNECT: &str = "\
+Examples:
+  jackfield connections reconnect con_0199…
+  jackfield connections reconnect con_0199… --token-from new-token";
+
+pub(crate) const CONNECTIONS_REVOKE: &str = "\
+Examples:
+  jackfield connections revoke con_0199…";
+
+pub(crate) const CONNECTIONS_DELETE: &str = "\
+Examples:
+  jackfield connections delete con_0199…";
+
+pub(crate) const CONNECTIONS_DISABLE: &str = "\
+Examples:
+  jackfield connections disable con_0199…";
+
+pub(crate) const CONNECTIONS_ENABLE: &str = "\
+Examples:
+  jackfield connections enable con_0199…";
+
+pub(crate) const PROVIDER: &str = "\
+Examples:
+  jackfield provider list
+  jackfield provider show salesforce";
+
+pub(crate) const PROVIDER_LIST: &str = "\
+Examples:
+  jackfield provider list
+  jackfield provider list --output json | jq -r '.providers[].name'";
+
+pub(crate) const PROVIDER_SHOW: &str = "\
+Examples:
+  jackfield provider show salesforce
+  jackfield provider show github --output json";
+
+pub(crate) const PROVIDER_ADD: &str = "\
+Examples:
+  jackfield provider add ./acme-git.toml
+  jackfield provider add --issuer https://id.acme.example --name acme-id
+  jackfield provider add --issuer https://id.intra.acme.example --name acme-id --address 10.0.0.0/8";
