@@ -167,8 +167,20 @@ impl Actor {
         action: Action,
         target: &Target,
     ) -> Result<(), Problem> {
+        self.authorise_noting(registry, conn, action, target, None).await
+    }
+
+    /// The same, with what exactly is done in the row.
+    pub(crate) async fn authorise_noting(
+        &self,
+        registry: &Shared,
+        conn: &mut Conn,
+        action: Action,
+        target: &Target,
+        detail: Option<&str>,
+    ) -> Result<(), Problem> {
         match self.decide(conn, action, target).await {
-            Ok(()) => self.record(registry, conn, action, target, None).await,
+            Ok(()) => self.record(registry, conn, action, target, detail).await,
             Err(problem) => {
                 if !self.is_anonymous() && problem.status == StatusCode::FORBIDDEN {
                     note_denial(AuditRow {

@@ -80,7 +80,7 @@ async fn by_id(conn: &mut Conn, id: &str) -> Result<Release, Problem> {
     found.ok_or_else(|| Problem::not_found("release-not-found", "there is no release of that id"))
 }
 
-fn bounded(reason: &str) -> Result<&str, Problem> {
+pub(super) fn bounded(reason: &str) -> Result<&str, Problem> {
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > DECISION_CHARS {
         let message = format!("a reason has 1 to {DECISION_CHARS} characters: others read it");

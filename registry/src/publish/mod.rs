@@ -7,12 +7,14 @@
 //! point leaves a state from which the next start goes on.
 
 pub mod decision;
+mod examination;
 pub mod release;
 pub mod routes;
 pub mod rules;
 pub mod stage;
 pub mod statements;
 pub mod store;
+pub mod withdrawal;
 pub mod worker;
 
 pub use release::{NextActor, State, Why, change};

@@ -17,6 +17,7 @@ use super::{
     decision::Decision,
     statements,
     store::{self, Check, Event, Release},
+    withdrawal,
 };
 use crate::{
     Problem, Shared,
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/packages/{namespace}/{name}/{version}/statements", post(hand_in))
         .route("/v1/packages/{namespace}/{name}/{version}/progress", get(progress))
         .route("/v1/packages/{namespace}/{name}/{version}/appeal", post(appeal))
+        .route("/v1/packages/{namespace}/{name}/{version}/withdrawal", post(withdraw))
         .route("/v1/moderation/releases", get(held))
         .route("/v1/moderation/releases/{id}", post(decide))
 }
@@ -84,6 +86,12 @@ struct Waiting {
 #[serde(deny_unknown_fields)]
 struct Appeal {
     message: String,
+}
+
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Withdrawn {
+    reason: String,
 }
 
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
@@ -156,6 +164,24 @@ async fn appeal(
     let release = release.ok_or_else(|| statements::unknown(&package, &version))?;
     decision::appeal(&mut tx, &release, &body.message).await?;
     let release = store::by_id(&mut tx, &release.id).await?.unwrap_or(release);
+    let answer = told(&mut tx, release).await?;
+    tx.commit().await?;
+    Ok(Json(answer))
+}
+
+async fn withdraw(
+    FromState(registry): FromState<Shared>,
+    actor: Actor,
+    path: ReleasePath,
+    Body(body): Body<Withdrawn>,
+) -> Result<Json<Progress>, Problem> {
+    let (package, version) = names(path)?;
+    let mut tx = registry.db.begin().await?;
+    let detail = format!("withdraw {version}");
+    actor
+        .authorise_noting(&registry, &mut tx, Action::Publish, &Target::Package(package.clone()), Some(&detail))
+        .await?;
+    let release = withdrawal::withdraw(&registry, &mut tx, &actor, &package, &version, &body.reason).await?;
     let answer = told(&mut tx, release).await?;
     tx.commit().await?;
     Ok(Json(answer))

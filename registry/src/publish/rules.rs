@@ -1,26 +1,25 @@
 //! The rules that need more than a package's bytes: what the registry holds a release against.
 //!
 //! The rules of the bytes stand in `jackfield_package::check`, those of the sandbox and [`offline`] with whoever implements
-//! [`crate::validator::Validator`]. docs/spec/checks.md has a line for each.
+//! [`crate::validator::Validator`]. docs/spec/checks.md has a line for each. Here stand their names and words; [`judge`] holds a
+//! release against them, and [`verdict()`] says what follows.
+
+mod judge;
+mod verdict;
 
 use std::borrow::Cow;
 
 use jackfield_package::{
-    Manifest, PackageName,
+    Manifest,
     check::{Level, Outcome, State},
-    difference::{self, Difference},
     egress::HostPattern,
-    statement::PublishStatement,
 };
-use semver::Version;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::store::{Earlier, PackageRow, Release};
-use crate::{Problem, validator::Facts};
+pub use judge::{Case, StoredFacts, judge};
+pub use verdict::{Verdict, verdict};
 
 /// Version of all rules together, as a checks statement names it. It grows when a rule is added or made stricter.
-pub const RULESET: &str = "1";
+pub const RULESET: &str = "2";
 
 /// One rule.
 #[derive(Clone, Copy, Debug)]
@@ -85,11 +84,11 @@ pub const PREVIOUS_RELEASE: Rule = rule(
     "the statement names the release before this one",
     "another release came in between: sign again",
 );
-/// Versions grow.
+/// Versions grow; the patches of a minor version apart from what came after it.
 pub const VERSION_ORDER: Rule = rule(
     "version-order",
-    "the version is greater than those it is compatible with",
-    "publish it under a greater version",
+    "the version is greater than those it follows",
+    "publish it under a version above the one that the message names",
 );
 /// The version says what changes.
 pub const SEMVER_COMPATIBLE: Rule = rule(
@@ -177,285 +176,9 @@ pub fn offline(manifest: &Manifest) -> Vec<Outcome> {
     vec![EGRESS_PUBLIC_SUFFIX.judge(&faults)]
 }
 
-/// What a release's row keeps of [`Facts`], as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredFacts {
-    /// Names of what it imports.
-    pub imports: Vec<String>,
-    /// Names of what it exports.
-    pub exports: Vec<String>,
-}
-
-/// Everything that the registry's own rules look at. Gathered in one transaction; what decides here does not act.
-#[derive(Debug)]
-pub struct Case<'a> {
-    /// The release.
-    pub release: &'a Release,
-    /// Its package.
-    pub package: &'a PackageName,
-    /// Its version.
-    pub version: &'a Version,
-    /// What the validator found in its bytes.
-    pub facts: &'a Facts,
-    /// The same, parsed.
-    pub manifest: &'a Manifest,
-    /// The OCI manifest and the config it names.
-    pub oci: (&'a [u8], &'a [u8]),
-    /// What enough keys signed, or why not.
-    pub statement: Result<PublishStatement, Problem>,
-    /// The registry's own name.
-    pub origin: &'a str,
-    /// Releases before this one, the newest first.
-    pub earlier: &'a [Earlier],
-    /// The package's row.
-    pub row: &'a PackageRow,
-    /// Why the name could be taken for another one.
-    pub suspicion: Option<String>,
-    /// Whether the namespace is active.
-    pub namespace_active: bool,
-}
-
-/// What the registry's own rules say, in the order of [`REGISTERED`].
-pub fn judge(case: &Case<'_>) -> Vec<Outcome> {
-    vec![
-        names(case),
-        oci(case),
-        signed(case),
-        previous(case),
-        order(case),
-        compatible(case),
-        confusable(case),
-        if case.namespace_active { NAMESPACE_ACTIVE.pass() } else { NAMESPACE_ACTIVE.fail("the namespace is held") },
-    ]
-}
-
-fn names(case: &Case<'_>) -> Outcome {
-    let mut faults = Vec::new();
-    if case.manifest.name != *case.package {
-        faults.push(format!("the manifest names `{}`, the repository `{}`", case.manifest.name, case.package));
-    }
-    if case.manifest.version != *case.version {
-        faults.push(format!("the manifest has version `{}`, the tag `{}`", case.manifest.version, case.version));
-    }
-    NAME_EQUAL.judge(&faults)
-}
-
-/// Whatever a pushed document states about the component must be what the component says.
-fn oci(case: &Case<'_>) -> Outcome {
-    let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes);
-    let (Ok(manifest), Ok(config)) = (parse(case.oci.0), parse(case.oci.1)) else {
-        return OCI_RECOMPUTED.fail("the OCI manifest or its config is not JSON");
-    };
-    let mut faults = Vec::new();
-    let facts = case.facts;
-    let digest = facts.digest.to_string();
-    let layers = manifest["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    match layers {
-        [layer] => {
-            if layer["digest"] != digest.as_str() || layer["size"].as_u64() != Some(facts.size) {
-                faults.push("the manifest's layer is not the component".to_owned());
-            }
-        }
-        _ => faults.push(format!("the manifest has {} layers: expected the component alone", layers.len())),
-    }
-    let stated_version = &manifest["annotations"]["org.opencontainers.image.version"];
-    if !stated_version.is_null() && *stated_version != case.version.to_string().as_str() {
-        faults.push("the manifest's annotation `org.opencontainers.image.version` is another version".to_owned());
-    }
-    let stated_layers = &config["layerDigests"];
-    if !stated_layers.is_null() && *stated_layers != Value::from(vec![digest]) {
-        faults.push("the config's `layerDigests` are not the component's digest".to_owned());
-    }
-    for (which, found) in [("imports", &facts.imports), ("exports", &facts.exports)] {
-        let Some(stated) = config["component"][which].as_array() else { continue };
-        let mut stated: Vec<&str> = stated.iter().filter_map(Value::as_str).collect();
-        let mut found: Vec<&str> = found.iter().map(String::as_str).collect();
-        stated.sort_unstable();
-        found.sort_unstable();
-        if stated != found {
-            faults.push(format!("the config's `component.{which}` are not the component's"));
-        }
-    }
-    OCI_RECOMPUTED.judge(&faults)
-}
-
-fn signed(case: &Case<'_>) -> Outcome {
-    let statement = match &case.statement {
-        Ok(statement) => statement,
-        Err(problem) if problem.status.is_server_error() => return STATEMENT_SIGNED.unknown(problem.message.clone()),
-        Err(problem) => return STATEMENT_SIGNED.fail(problem.message.clone()),
-    };
-    if let Err(problem) = super::statements::is_about(statement, case.origin, case.package, case.version, case.release)
-    {
-        return STATEMENT_SIGNED.fail(problem.message);
-    }
-    let mut faults = Vec::new();
-    if statement.manifest_digest != case.facts.manifest_digest {
-        faults.push("it was signed for another manifest section".to_owned());
-    }
-    if statement.world != case.manifest.world.to_string() {
-        faults.push("it was signed for another world".to_owned());
-    }
-    STATEMENT_SIGNED.judge(&faults)
-}
-
-fn previous(case: &Case<'_>) -> Outcome {
-    let Ok(statement) = &case.statement else { return PREVIOUS_RELEASE.unknown("there is no statement to look at") };
-    let last = case.earlier.first().map(|earlier| earlier.component.as_str());
-    match super::statements::previous_is(statement, last) {
-        Ok(()) => PREVIOUS_RELEASE.pass(),
-        Err(problem) => PREVIOUS_RELEASE.fail(problem.message),
-    }
-}
-
-/// Earlier releases that this one claims to be compatible with, the greatest first.
-fn same_line<'a>(case: &Case<'a>) -> Result<Vec<(Version, &'a Earlier)>, semver::Error> {
-    let mut found = Vec::new();
-    for earlier in case.earlier {
-        let version: Version = earlier.version.parse()?;
-        if difference::line(&version) == difference::line(case.version) {
-            found.push((version, earlier));
-        }
-    }
-    found.sort_by(|a, b| b.0.cmp(&a.0));
-    Ok(found)
-}
-
-fn order(case: &Case<'_>) -> Outcome {
-    match same_line(case) {
-        Err(error) => VERSION_ORDER.unknown(error.to_string()),
-        Ok(line) => match line.first() {
-            Some((newest, _)) if newest >= case.version => {
-                VERSION_ORDER.fail(format!("{newest} is released already, and {} is not greater", case.version))
-            }
-            _ => VERSION_ORDER.pass(),
-        },
-    }
-}
-
-fn compatible(case: &Case<'_>) -> Outcome {
-    let line = match same_line(case) {
-        Ok(line) => line,
-        Err(error) => return SEMVER_COMPATIBLE.unknown(error.to_string()),
-    };
-    // A pre-release promises nothing.
-    let Some((old_version, old)) = line.into_iter().find(|(version, _)| version.pre.is_empty()) else {
-        return SEMVER_COMPATIBLE.pass();
-    };
-    let manifest = old.manifest.as_deref().and_then(|text| Manifest::parse(text.as_bytes()).ok());
-    let facts = old.facts.as_deref().and_then(|text| serde_json::from_str::<StoredFacts>(text).ok());
-    let (Some(manifest), Some(facts)) = (manifest, facts) else {
-        return SEMVER_COMPATIBLE.unknown(format!("what {old_version} is can't be read"));
-    };
-    let found = Difference::between(&manifest, &facts.imports, case.manifest, &case.facts.imports);
-    let faults: Vec<String> = found
-        .beyond(&old_version, case.version)
-        .into_iter()
-        .map(|change| {
-            format!("{} ({}): {}; needs a {} version", change.subject, change.kind, change.detail, change.needs)
-        })
-        .collect();
-    SEMVER_COMPATIBLE.judge(&faults)
-}
-
-fn confusable(case: &Case<'_>) -> Outcome {
-    let settled = case.row.state == "active" || case.row.name_approved_by.is_some();
-    match &case.suspicion {
-        Some(why) if !settled => NAME_CONFUSABLE.fail(why.clone()),
-        _ => NAME_CONFUSABLE.pass(),
-    }
-}
-
-/// What follows from all outcomes of one release.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Every rule of level error holds.
-    Passed,
-    /// A person must look.
-    Held(String),
-    /// A rule is broken.
-    Rejected(String),
-    /// Not every rule has an answer. Never a pass.
-    Unknown(String),
-}
-
-/// Tri-state, and closed: a rule without an outcome counts as unknown, and unknown is never a pass.
-pub fn verdict(outcomes: &[Outcome]) -> Verdict {
-    let needed = jackfield_package::check::rules()
-        .chain(EXAMINED.iter().chain(REGISTERED).map(|rule| (rule.id, rule.level)))
-        .filter(|(_, level)| *level == Level::Error);
-    let grave =
-        |state: State| outcomes.iter().filter(move |outcome| outcome.level == Level::Error && outcome.state == state);
-    let holds = |outcome: &Outcome| REGISTERED.iter().any(|rule| rule.holds && rule.id == outcome.id);
-    let list =
-        |outcomes: Vec<&Outcome>| outcomes.iter().map(|outcome| outcome.id.as_ref()).collect::<Vec<_>>().join(", ");
-    let broken: Vec<_> = grave(State::Fail).filter(|outcome| !holds(outcome)).collect();
-    if !broken.is_empty() {
-        return Verdict::Rejected(format!("broken: {}", list(broken)));
-    }
-    let unknown: Vec<_> = grave(State::Unknown).collect();
-    if !unknown.is_empty() {
-        return Verdict::Unknown(format!("not found out: {}", list(unknown)));
-    }
-    for (id, _) in needed {
-        let said: Vec<_> = outcomes.iter().filter(|outcome| outcome.id == id).collect();
-        let [outcome] = said[..] else { return Verdict::Unknown(format!("the rule {id} has no outcome")) };
-        if outcome.state == State::Unknown || outcome.level != Level::Error {
-            return Verdict::Unknown(format!("the rule {id} has no good outcome"));
-        }
-    }
-    let held: Vec<_> = grave(State::Fail).collect();
-    match held.first() {
-        Some(first) => Verdict::Held(format!("{}: {}", first.id, first.message)),
-        None => Verdict::Passed,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn all_pass() -> Vec<Outcome> {
-        let of_bytes = jackfield_package::check::rules().map(|(id, level)| Outcome {
-            id: Cow::Borrowed(id),
-            title: Cow::Borrowed(""),
-            level,
-            state: State::Pass,
-            message: String::new(),
-            hint: None,
-        });
-        of_bytes.chain(EXAMINED.iter().chain(REGISTERED).map(Rule::pass)).collect()
-    }
-
-    #[test]
-    fn only_a_full_set_of_passes_passes() {
-        assert_eq!(verdict(&all_pass()), Verdict::Passed);
-        assert!(matches!(verdict(&[]), Verdict::Unknown(_)));
-        for index in 0..all_pass().len() {
-            let mut one_less = all_pass();
-            let outcome = one_less.remove(index);
-            if outcome.level == Level::Warning {
-                continue;
-            }
-            assert!(matches!(verdict(&one_less), Verdict::Unknown(_)), "{}", outcome.id);
-            let with = |state: State| {
-                let mut outcomes = one_less.clone();
-                outcomes.push(Outcome { state, ..outcome.clone() });
-                verdict(&outcomes)
-            };
-            assert!(matches!(with(State::Unknown), Verdict::Unknown(_)), "{}", outcome.id);
-            let held = REGISTERED.iter().any(|rule| rule.holds && rule.id == outcome.id);
-            assert_eq!(matches!(with(State::Fail), Verdict::Held(_)), held, "{}", outcome.id);
-            assert_eq!(matches!(with(State::Fail), Verdict::Rejected(_)), !held, "{}", outcome.id);
-            // A rule that a validator calls a mere warning is not passed by that.
-            let mut mild = one_less.clone();
-            mild.push(Outcome { level: Level::Warning, ..outcome.clone() });
-            assert!(matches!(verdict(&mild), Verdict::Unknown(_)), "{}", outcome.id);
-            let mut twice = all_pass();
-            twice.push(outcome.clone());
-            assert!(matches!(verdict(&twice), Verdict::Unknown(_)), "{}", outcome.id);
-        }
-    }
 
     #[test]
     fn public_suffixes_are_known() {

@@ -24,7 +24,7 @@ pub struct Staged {
 /// nobody has signed for, so that a stolen token can't occupy a version.
 ///
 /// # Errors
-/// 409 `version-exists` if the version has other bytes, 409 `staged-too-many`, 400 `version-malformed`.
+/// 409 `version-exists` if the version has other bytes, 409 `version-logged` if the log has it with other bytes, 409 `staged-too-many`, 400 `version-malformed`.
 pub async fn stage(
     registry: &Shared,
     conn: &mut Conn,
@@ -53,6 +53,14 @@ pub async fn stage(
             return Err(Problem::conflict("version-exists", message)
                 .hint("a version is its bytes, for ever: publish another version"));
         }
+    }
+    // A withdrawn or rejected version is free, unless the log speaks of it: two releases of one name there are what everybody who
+    // watches the log takes for fraud.
+    if let Some(logged) = store::logged_attempt(conn, package, version).await?
+        && logged != staged.component.to_string()
+    {
+        let message = format!("a statement on {package}@{version} is in the log, for {logged}");
+        return Err(Problem::conflict("version-logged", message).hint("publish another version"));
     }
     if store::count_staged(conn, package).await? >= STAGED_PER_PACKAGE {
         let message = format!("{STAGED_PER_PACKAGE} versions of {package} are staged already");

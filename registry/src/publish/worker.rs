@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use jackfield_db::Conn;
 use jackfield_package::{
-    Digest, Label, Manifest, PackageName,
-    check::{Level, Outcome, State as Came},
+    Label, Manifest, PackageName,
+    check::{Outcome, State as Came},
     key::PublicKey,
     statement::{Bundle, ChecksStatement},
 };
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     State, Why, change,
+    examination::{Examined, examine},
     rules::{self, Case, RULESET, StoredFacts, Verdict},
     statements::Keys,
     store::{self, Found, Release},
@@ -31,7 +32,7 @@ use crate::{
     limits::{CHECK_ATTEMPTS, CHECK_LEASE_S, CHECK_RETRY_S, CHECKS_AT_ONCE, CONFUSABLE_PAGE, RELEASES_A_ROUND},
     log::{self, NewStatement, StatementKind},
     oci::{self, Repository},
-    validator::{Examination, Facts, ValidatorFault},
+    validator::{Examination, Facts},
 };
 
 /// How long it rests when there is nothing to do.
@@ -256,59 +257,6 @@ impl Worker {
         }
         Ok(out)
     }
-}
-
-/// What an examination gave, and the OCI documents that the bytes were pushed under.
-struct Examined {
-    examination: Examination,
-    oci_manifest: Vec<u8>,
-    oci_config: Vec<u8>,
-}
-
-/// Has the bytes read and run. Whatever goes wrong is a text for the operator, and no verdict.
-async fn examine(registry: &Shared, release: &Release) -> Result<Examined, String> {
-    let validator = registry.validator.as_ref().ok_or_else(|| ValidatorFault::Missing.to_string())?;
-    let told = |problem: Problem| format!("{problem}");
-    let repository = Repository::of(&release.package.parse().map_err(|refusal| format!("{refusal}"))?);
-    let oci_manifest = {
-        let mut conn = registry.db.read().await.map_err(|error| told(error.into()))?;
-        let found = store::oci_manifest(&mut conn, repository.as_str(), &release.oci_manifest).await;
-        found.map_err(|error| told(error.into()))?.ok_or("its OCI manifest is gone")?
-    };
-    let config = serde_json::from_slice::<serde_json::Value>(&oci_manifest)
-        .ok()
-        .and_then(|manifest| Some(manifest["config"]["digest"].as_str()?.to_owned()))
-        .ok_or("its OCI manifest names no config")?;
-    let object = |digest: &str| format!("blobs/{}", digest.replacen(':', "/", 1));
-    let oci_config = registry.blobs.get(&object(&config)).await.map_err(told)?.ok_or("its OCI config is gone")?;
-    let file = registry.blobs.local_file(&object(&release.component)).await.map_err(told)?;
-    let file = file.ok_or("its bytes are gone")?;
-    // It keeps its own time; this is for one that does not.
-    let timeout = Duration::from_secs(registry.config.validator_timeout_s.saturating_add(2));
-    let examination = tokio::time::timeout(timeout, validator.validate(file.path()))
-        .await
-        .unwrap_or(Err(ValidatorFault::TimedOut))
-        .map_err(|fault| fault.to_string())?;
-    match &examination.facts {
-        Some(facts) => {
-            let same = facts.digest.to_string() == release.component && i64::try_from(facts.size) == Ok(release.size);
-            if !same {
-                return Err(format!("the validator speaks of other bytes: {}", facts.digest));
-            }
-            if Digest::of(facts.manifest.as_bytes()) != facts.manifest_digest {
-                return Err("the validator's manifest and its digest differ".to_owned());
-            }
-            Manifest::parse(facts.manifest.as_bytes())
-                .map_err(|refusal| format!("the validator's manifest: {refusal}"))?;
-        }
-        None => {
-            let says_why = |outcome: &Outcome| outcome.level == Level::Error && outcome.state == Came::Fail;
-            if !examination.outcomes.iter().any(says_why) {
-                return Err("the validator found nothing, neither good nor bad".to_owned());
-            }
-        }
-    }
-    Ok(Examined { examination, oci_manifest, oci_config: oci_config.to_vec() })
 }
 
 async fn parse_bundles(conn: &mut Conn, release: &str) -> Result<Vec<(String, Bundle)>, Problem> {

@@ -47,6 +47,7 @@ const ROUTES: &[Row] = &[
     ("post", "/v1/packages/{namespace}/{name}/{version}/statements", Token, "Hand in the publish statement of a staged release", BUNDLE, JSON),
     ("get", "/v1/packages/{namespace}/{name}/{version}/progress", Token, "How far publishing is", "", JSON),
     ("post", "/v1/packages/{namespace}/{name}/{version}/appeal", Token, "Ask a person to look at a release that is held", JSON, JSON),
+    ("post", "/v1/packages/{namespace}/{name}/{version}/withdrawal", Token, "Take back a release that is not out yet", JSON, JSON),
     ("get", "/v1/packages/{namespace}/{name}/{version}/evidence", Anybody, "All that speaks for a release, under one checkpoint", "", JSON),
     ("post", "/v1/packages/{namespace}/{name}/{version}/audits", Token, "Hand in an audit statement", JSON, JSON),
     ("post", "/v1/packages/{namespace}/{name}/{version}/installs", Anybody, "Say that a host has installed it", "", ""),

@@ -32,6 +32,7 @@ mod publish_hostile;
 #[allow(dead_code)]
 mod publish_kit;
 mod publish_stories;
+mod publish_withdrawal;
 mod read_openapi;
 mod read_packages;
 mod read_rows;

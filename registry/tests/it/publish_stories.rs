@@ -135,6 +135,61 @@ async fn what_breaks_a_rule_is_rejected_with_the_rule_and_frees_its_version() {
     }
 }
 
+/// One more operation, of that name.
+fn with_operation(manifest: &mut Value, name: &str) {
+    let mut more = manifest["operations"][0].clone();
+    more["name"] = json!(name);
+    manifest["operations"].as_array_mut().unwrap().push(more);
+}
+
+#[tokio::test]
+async fn an_older_line_is_mended_after_a_newer_one() {
+    type Row = (&'static str, Option<&'static str>, fn(&mut Value));
+    let rows: [Row; 11] = [
+        ("1.2.3", None, |_| {}),
+        ("1.3.0", None, |m| with_operation(m, "tomorrow")),
+        ("2.0.0", None, |m| m["operations"][0]["name"] = json!("now")),
+        // Held against 1.2.3, not against what came last.
+        ("1.2.4", None, |m| m["summary"] = json!("Tells the weather, mended.")),
+        ("1.2.5", Some("semver-compatible"), |m| with_operation(m, "tomorrow")),
+        ("1.2.0", Some("version-order"), |_| {}),
+        ("1.3.0-rc.1", Some("version-order"), |m| with_operation(m, "tomorrow")),
+        // A new minor version below one that is out: who upgrades from it would miss something.
+        ("1.1.0", Some("version-order"), |m| with_operation(m, "yesterday")),
+        ("1.4.0", Some("semver-compatible"), |_| {}),
+        ("1.3.1", None, |m| with_operation(m, "tomorrow")),
+        ("2.0.1", None, |m| m["operations"][0]["name"] = json!("now")),
+    ];
+    for registry in TestRegistry::each_with(validated_by(Told::good())).await {
+        let alice = Publisher::new(&registry, "acme", 1).await;
+        let mut last = None;
+        for (version, broken, change) in rows {
+            let release = package("acme:weather", version, |m| {
+                change(m);
+                if m["operations"][0]["name"] == "now" {
+                    (m["auth"][0]["test"], m["examples"][0]["operation"]) = (json!("now"), json!("now"));
+                }
+            });
+            alice.push(&release).await;
+            let statement = alice.statement(&release).await;
+            // The chain is one of time: a mended line names what came out before it, whatever its version.
+            assert_eq!(statement.previous, last, "{version}");
+            alice.hand_in(&release, &statement, &alice.keys[0]).await.expect(202);
+            work(&registry).await;
+            let progress = alice.progress(&release).await;
+            match broken {
+                None => {
+                    assert_eq!(progress["state"], "released", "{version}: {progress}");
+                    last = Some(release.digest());
+                }
+                Some(rule) => assert_eq!(progress["reason"], format!("broken: {rule}"), "{version}: {progress}"),
+            }
+        }
+        let page = registry.get("/v1/packages/acme/weather").send().await.expect(200);
+        assert_eq!(page["package"]["latest"].as_str().or(page["latest"].as_str()), Some("2.0.1"), "{page}");
+    }
+}
+
 #[tokio::test]
 async fn two_keys_must_sign_the_same_bytes() {
     for registry in TestRegistry::each_with(validated_by(Told::good())).await {
@@ -268,8 +323,9 @@ fn path_to(state: State) -> Vec<(State, State)> {
 fn every_check_has_its_line_on_the_page() {
     let page = include_str!("../../../docs/spec/checks.md");
     use jackfield_registry::publish::rules::{EXAMINED, REGISTERED, RULESET};
+    let since = |id: &str| if id == "cassettes-present" { "2" } else { "1" };
     let own = EXAMINED.iter().chain(REGISTERED).map(|rule| (rule.id, rule.since, rule.level));
-    let of_bytes = jackfield_package::check::rules().map(|(id, level)| (id, "1", level));
+    let of_bytes = jackfield_package::check::rules().map(|(id, level)| (id, since(id), level));
     let missing: Vec<String> = of_bytes
         .chain(own)
         .map(|(id, since, level)| format!("| `{id}` | {since} | {} |", format!("{level:?}").to_lowercase()))
