@@ -4,8 +4,10 @@
 //! sandbox is done by the caller, who hands in what he got: [`describe_matches`].
 
 mod authority;
+mod cassettes;
 mod egress;
 mod json;
+mod secrets;
 mod texts;
 
 use std::borrow::Cow;
@@ -84,7 +86,8 @@ pub(crate) struct Rule {
 }
 
 /// Every rule, in the order of the report.
-const RULES: &[&[Rule]] = &[texts::RULES, egress::RULES, authority::RULES, json::RULES];
+const RULES: &[&[Rule]] =
+    &[texts::RULES, secrets::RULES, egress::RULES, authority::RULES, json::RULES, cassettes::RULES];
 
 /// The ids and levels of the rules that [`check`] applies, in the order of the report.
 pub fn rules() -> impl Iterator<Item = (&'static str, Level)> {

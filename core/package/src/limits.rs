@@ -80,6 +80,15 @@ pub const README_BYTES: usize = 256 << 10;
 /// Bytes of the section `jackfield:icon`.
 pub const ICON_BYTES: usize = 128 << 10;
 
+/// Bytes of the section `jackfield:cassettes`. The ten cassettes of a connector with real answers have some 30 KiB.
+pub const CASSETTES_BYTES: usize = 2 << 20;
+
+/// Cassettes of one package: a handful for each of 25 operations, and few enough to replay while somebody waits.
+pub const CASSETTES: usize = 128;
+
+/// Bytes of a cassette's name, which is that of its file.
+pub const CASSETTE_NAME_BYTES: usize = 128;
+
 /// Imports of the component. All of WASI 0.2 is about 40 interfaces.
 pub const IMPORTS: u32 = 256;
 

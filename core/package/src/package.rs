@@ -6,9 +6,10 @@ use wasmparser::{ComponentExternalKind, ComponentTypeRef, Parser, Payload, Valid
 
 use crate::{
     Digest, Manifest, Refusal,
+    cassettes::Cassettes,
     limits::{
-        CUSTOM_SECTION_BYTES, EXPORTS, EXTERN_NAME_BYTES, FUNCTIONS, ICON_BYTES, IMPORTS, NESTED, NESTING_DEPTH,
-        README_BYTES, TOTAL_SECTIONS,
+        CASSETTES_BYTES, CUSTOM_SECTION_BYTES, EXPORTS, EXTERN_NAME_BYTES, FUNCTIONS, ICON_BYTES, IMPORTS, NESTED,
+        NESTING_DEPTH, README_BYTES, TOTAL_SECTIONS,
     },
     refusal::shown,
     section::{self, TopLevel},
@@ -31,6 +32,7 @@ struct Inner {
     manifest_range: Range<usize>,
     readme: Option<Range<usize>>,
     icon: Option<Range<usize>>,
+    cassettes: Option<Range<usize>>,
     imports: Vec<String>,
     denied_stubs: Vec<String>,
     exports: Vec<String>,
@@ -49,6 +51,7 @@ impl Package {
         let manifest_range = find_manifest(&sections, &shape)?;
         let readme = find_optional(&sections, section::README, README_BYTES)?;
         let icon = find_optional(&sections, section::ICON, ICON_BYTES)?;
+        let cassettes = find_optional(&sections, section::CASSETTES, CASSETTES_BYTES)?;
         if let Some(range) = &readme {
             std::str::from_utf8(&bytes[range.clone()]).map_err(|error| {
                 Refusal::new("readme-not-utf8", format!("byte {} of the README is not UTF-8", error.valid_up_to()))
@@ -68,6 +71,7 @@ impl Package {
             manifest_range,
             readme,
             icon,
+            cassettes,
             imports,
             denied_stubs,
             exports,
@@ -117,6 +121,19 @@ impl Package {
     pub fn icon(&self) -> Option<&[u8]> {
         let range = self.inner.icon.clone()?;
         Some(&self.inner.bytes[range])
+    }
+
+    /// The recorded calls that it is tested by; none if it brings none. They are read each time: no host needs them.
+    ///
+    /// # Errors
+    /// Those of [`Cassettes::parse`]. A package whose cassettes can't be read is a package all the same, and breaks a rule.
+    pub fn cassettes(&self) -> Result<Option<Cassettes>, Refusal> {
+        self.inner.cassettes.clone().map(|range| Cassettes::parse(&self.inner.bytes[range])).transpose()
+    }
+
+    /// Where the section `jackfield:cassettes` has its content.
+    pub(crate) fn cassettes_range(&self) -> Option<Range<usize>> {
+        self.inner.cassettes.clone()
     }
 
     /// The interfaces that the component imports, such as `wasi:http/outgoing-handler@0.2.12`, in its own order.

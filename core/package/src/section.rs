@@ -15,6 +15,8 @@ pub const MANIFEST: &str = "jackfield:manifest";
 pub const README: &str = "jackfield:readme";
 /// The icon: SVG or PNG.
 pub const ICON: &str = "jackfield:icon";
+/// The recorded calls that the package is tested by: strict JSON. See [`crate::cassettes`].
+pub const CASSETTES: &str = "jackfield:cassettes";
 
 /// The preamble of a component: `\0asm`, version 13, layer 1 (component-model, Binary.md).
 const COMPONENT_PREAMBLE: [u8; 8] = *b"\0asm\x0d\0\x01\0";

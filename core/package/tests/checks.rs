@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Builder, manifest, manifest_with};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use common::{Builder, cassette, manifest, manifest_with};
 use jackfield_package::{
     Manifest,
     check::{Level, Report, State, check, describe_matches},
@@ -121,6 +122,12 @@ fn rules_about_the_bytes_find_what_they_are_for() {
     no_egress["auth"] = json!([]);
     no_egress["operations"][0]["scopes"] = json!([]);
     let token = format!("ghp_{}", "a1B2".repeat(9));
+    let with = |pointer: &str, value: Value| {
+        let mut cassette = cassette();
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+        cassette.pointer_mut(parent).expect("the parent exists")[key] = value;
+        json!({"zürich": cassette})
+    };
     let descriptor = "jackfield:connector/descriptor@0.1.0";
     let operations = "jackfield:connector/operations@0.1.0";
     let rows = [
@@ -136,6 +143,32 @@ fn rules_about_the_bytes_find_what_they_are_for() {
         ("text-visible", Builder::default().readme("# Hi\u{2066}".as_bytes())),
         ("secrets-none", Builder::default().data(token.as_bytes())),
         ("secrets-none", Builder::default().readme(format!("Use `{token}`.").as_bytes())),
+        ("cassettes-present", Builder::default().cassettes(&json!({}))),
+        ("secrets-none", Builder::default().cassettes(&json!({"leaks": cassette(), &token: cassette()}))),
+        ("secrets-none", Builder::default().cassettes(&with("/input/city", json!(format!("Zürich {token}"))))),
+        (
+            "secrets-none",
+            Builder::default().cassettes(&with("/exchanges/0/response/body", {
+                // As a recording has it that is no text.
+                json!({"base64": STANDARD.encode(format!("\0{token}\0"))})
+            })),
+        ),
+        ("secrets-none", Builder::default().cassettes(&with("/exchanges/0/response/body/json", json!({&token: 1})))),
+        ("secrets-none", {
+            // The same token, written so that no search of the bytes sees it.
+            let mut builder = Builder::default().cassettes(&with("/input/city", json!(token)));
+            let hidden = String::from_utf8(builder.sections[2].1.clone()).expect("JSON").replace("ghp_", r"\u0067hp_");
+            builder.sections[2].1 = hidden.into_bytes();
+            builder
+        }),
+        ("secrets-none", {
+            let headers = json!({"Set-Cookie": "session=c2VjcmV0"});
+            Builder::default().cassettes(&with("/exchanges/0/response/headers", headers))
+        }),
+        ("secrets-none", {
+            let headers = json!({"authorization": "Bearer of something"});
+            Builder::default().cassettes(&with("/exchanges/0/request/headers", headers))
+        }),
         (
             "interfaces-used",
             Builder::default().exports(&[descriptor, operations, "jackfield:connector/webhooks@0.1.0"]),
@@ -143,7 +176,7 @@ fn rules_about_the_bytes_find_what_they_are_for() {
     ];
     for (id, builder) in rows {
         let report = check(&builder.package());
-        assert_eq!(failing(&report), [id]);
+        assert_eq!(failing(&report), [id], "{:?}", report.outcome(id));
         assert!(!serde_json::to_string(&report).expect("JSON").contains(&token), "{id}: a report repeats no secret");
     }
 }

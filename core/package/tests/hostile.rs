@@ -135,6 +135,12 @@ fn each_hostile_file_is_refused_by_its_own_code() {
             nested_module(&module).finish()
         }),
         ("section-too-large", "README", Builder::default().readme(&vec![b'a'; limits::README_BYTES + 1]).bytes()),
+        ("section-too-large", "cassettes", {
+            let cassettes = vec![b' '; limits::CASSETTES_BYTES + 1];
+            let manifest = manifest().to_string();
+            let builder = Builder::default().no_sections().section(section::MANIFEST, manifest.as_bytes());
+            builder.section(section::CASSETTES, &cassettes).bytes()
+        }),
         ("section-too-many", "500 000 at the top", many_sections),
         ("section-too-many", "200 000 in a module", nested_module(&many_nested_sections).finish()),
         ("nested-too-deep", "12 levels", nested_components(12)),
@@ -150,6 +156,7 @@ fn each_hostile_file_is_refused_by_its_own_code() {
         ("manifest-nested", "in a module", nested_module(&module_with_manifest).finish()),
         ("manifest-nested", "in a component", manifest_in_component.finish()),
         ("section-duplicated", "two READMEs", Builder::default().section(section::README, b"b").bytes()),
+        ("section-duplicated", "cassettes twice", Builder::default().section(section::CASSETTES, b"{}").bytes()),
         ("readme-not-utf8", "README", Builder::default().readme(b"\xff").bytes()),
         // The manifest.
         ("manifest-too-large", "256 KiB of spaces", raw_json(&big_manifest)),
@@ -221,4 +228,33 @@ fn refusals_name_versions_and_what_to_do() {
         Package::parse(Builder::default().manifest(&manifest_with("/operations/0/effect", json!("harmless"))).bytes())
             .expect_err("no such effect");
     assert!(refusal.message.contains("`operations[0].effect`"), "{}", refusal.message);
+}
+
+#[test]
+fn cassettes_that_break_their_frame_are_refused_by_their_own_code() {
+    let many: serde_json::Map<_, _> =
+        (0..=limits::CASSETTES).map(|number| (format!("number-{number}"), json!({}))).collect();
+    let named = |name: &str| json!({ name: {} }).to_string();
+    let rows = [
+        ("cassettes-too-many", json!(many).to_string()),
+        ("cassettes-malformed", named("")),
+        ("cassettes-malformed", named(&"n".repeat(limits::CASSETTE_NAME_BYTES + 1))),
+        ("cassettes-malformed", json!([{}]).to_string()),
+        ("cassettes-malformed", json!({"greet": "no cassette"}).to_string()),
+        ("json-duplicate-key", r#"{"greet": {}, "greet": {}}"#.to_owned()),
+        ("json-duplicate-key", r#"{"greet": {"operation": "a", "operation": "b"}}"#.to_owned()),
+        ("json-too-deep", format!(r#"{{"greet": {}1{}}}"#, r#"{"a":"#.repeat(200), "}".repeat(200))),
+        ("json-trailing", "{}{}".to_owned()),
+        ("json-malformed", String::new()),
+    ];
+    for (expected, text) in rows {
+        let mut builder = Builder::default();
+        builder.sections[2].1 = text.into_bytes();
+        // A package all the same: no host reads them.
+        let refusal = builder.package().cassettes().expect_err(expected);
+        assert_eq!(refusal.code, expected, "{refusal}");
+        let report = jackfield_package::check::check(&builder.package());
+        let outcome = report.outcome("cassettes-present").expect("the rule");
+        assert!(outcome.message.contains(expected), "{outcome:?}");
+    }
 }

@@ -3,11 +3,16 @@
 //!
 //! It holds no secret by construction, since the connector never had one.
 
+mod form;
 mod format;
 mod replay;
+mod stage;
 mod verdict;
 
-use std::{fmt, path::Path};
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use jackfield_package::Label;
@@ -19,7 +24,9 @@ use crate::{
     words::shown,
 };
 
-pub(crate) use replay::Player;
+use form::{CassetteForm, Load, Problem};
+
+pub(crate) use stage::{Ceilings, Stage};
 
 /// Bytes of one cassette. The largest answer that a host passes on by default is 16 MiB; base64 adds a third.
 const CASSETTE_BYTES: u64 = 32 << 20;
@@ -128,18 +135,70 @@ pub(crate) enum Expectation {
 impl Cassette {
     /// Reads one. Errors name the file, and the place in it.
     pub(crate) fn read(path: &Path) -> Result<Self, Failed> {
-        let bytes = context::read_bounded(path, "the cassette", CASSETTE_BYTES)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let load = |file: &Path| context::read_bounded(&folder.join(file), "the cassette's file", CONTENT_BYTES);
-        format::parse(&bytes, &load).map_err(|problem| match problem {
-            format::Problem::Malformed { message, hint } => {
-                let failed = Failed::new(Kind::Refused, "cassette-malformed", format!("{}: {message}", shown(path)));
+        in_file(path, |form, load| format::read(form, load))
+    }
+
+    /// One that a package carries: it names no file.
+    pub(crate) fn carried(cassette: Map<String, Value>) -> Result<Self, Failed> {
+        let no_file = |file: &Path| {
+            let message = format!("it names the file `{}`, and a package carries none", file.display());
+            Err(Failed::new(Kind::Refused, "cassette-malformed", message)
+                .hint("jackfield build puts its content there"))
+        };
+        CassetteForm::of(cassette).and_then(|form| format::read(form, &no_file)).map_err(Problem::into_failed)
+    }
+}
+
+/// A cassette as a package carries it: with the content of the files that it names in it, and known to be a good one.
+pub(crate) fn to_carry(path: &Path) -> Result<Map<String, Value>, Failed> {
+    let carried = in_file(path, CassetteForm::alone)?;
+    Cassette::carried(carried.clone()).map_err(|failed| failed.within(&shown(path).to_string()))?;
+    Ok(carried)
+}
+
+/// The cassettes in a folder, with their names, in the order of those; none if there is no such folder.
+pub(crate) fn in_folder(folder: &Path) -> Result<Vec<(String, PathBuf)>, Failed> {
+    let cannot_list = |error| Failed::file(format!("cannot list the cassettes in `{}`", folder.display()), &error);
+    let mut found = Vec::new();
+    if !folder.exists() {
+        return Ok(found);
+    }
+    for entry in fs::read_dir(folder).map_err(cannot_list)? {
+        let path = entry.map_err(cannot_list)?.path();
+        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
+        if let Some(name) = name
+            && path.extension().is_some_and(|extension| extension == "json")
+            && !name.starts_with('.')
+        {
+            found.push((name, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Reads the cassette in this file, and what it needs of the files beside it.
+fn in_file<T>(path: &Path, read: impl FnOnce(CassetteForm, Load<'_>) -> Result<T, Problem>) -> Result<T, Failed> {
+    let bytes = context::read_bounded(path, "the cassette", CASSETTE_BYTES)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let load = |file: &Path| context::read_bounded(&folder.join(file), "the cassette's file", CONTENT_BYTES);
+    CassetteForm::parse(&bytes).and_then(|form| read(form, &load)).map_err(|problem| match problem {
+        Problem::Malformed { .. } => problem.into_failed().within(&shown(path).to_string()),
+        Problem::File(failed) => failed,
+    })
+}
+
+impl Problem {
+    fn into_failed(self) -> Failed {
+        match self {
+            Self::File(failed) => failed,
+            Self::Malformed { message, hint } => {
+                let failed = Failed::new(Kind::Refused, "cassette-malformed", message);
                 match hint {
                     Some(hint) => failed.hint(hint),
                     None => failed,
                 }
             }
-            format::Problem::File(failed) => failed,
-        })
+        }
     }
 }

@@ -1,19 +1,24 @@
 //! What a component is, and what every rule says of it: read, then asked in a sandbox. The registry's validator and
 //! `jackfield check` are this code.
 
-use std::{path::Path, sync::Arc};
+mod replay;
+
+use std::path::Path;
 
 use jackfield_host::failure::Failure;
 use jackfield_package::{Digest, Package, check::Outcome};
 use jackfield_registry::{
-    publish::rules::{self, COMPONENT_VALID, DESCRIBE_EQUAL},
+    publish::rules::{self, CASSETTES_REPLAY, COMPONENT_VALID, DESCRIBE_EQUAL, Rule},
     validator::{Examination, Facts},
 };
 
-use crate::{cassette::Player, error::Failed, sandbox::Sandbox};
+use crate::{cassette::Stage, error::Failed};
 
 /// How often `describe` is asked: a connector that rolls dice or looks at the clock gives itself away.
 const DESCRIPTIONS: usize = 3;
+
+/// The rules that run the component.
+const RUN: [Rule; 2] = [DESCRIBE_EQUAL, CASSETTES_REPLAY];
 
 /// Reads a component, applies the rules of its bytes and, in a sandbox without any network, those of its answers.
 ///
@@ -24,7 +29,15 @@ pub(crate) async fn examine(component: &Path) -> std::io::Result<Examination> {
     let bytes = std::fs::read(component)?;
     let (package, mut examination) = read(bytes);
     if let Some(package) = package {
-        examination.outcomes.push(describe(&package).await);
+        match Stage::new(&package) {
+            Ok(stage) => {
+                examination.outcomes.push(describe(&stage, &package).await);
+                examination.outcomes.push(replay::replay(&stage, &package).await);
+            }
+            Err(failed) => {
+                examination.outcomes.extend(RUN.map(|rule| not_found_out(&rule, &failed)));
+            }
+        }
     }
     Ok(examination)
 }
@@ -65,20 +78,15 @@ fn manifest_text(package: &Package) -> Option<String> {
 
 /// Asks the code what it is, each time in a fresh instance with a clock that has moved on and other randomness, and compares
 /// the answers with each other and with the manifest.
-async fn describe(package: &Package) -> Outcome {
-    // The player has no cassette, so there is no way to any network.
-    let sandbox = match Sandbox::with_transport(Arc::new(Player::default())) {
-        Ok(sandbox) => sandbox,
-        Err(failed) => return not_found_out(&failed),
-    };
+async fn describe(stage: &Stage<'_>, package: &Package) -> Outcome {
     let mut answers = Vec::with_capacity(DESCRIPTIONS);
     for _ in 0..DESCRIPTIONS {
-        match sandbox.try_describe(package).await {
+        match stage.sandbox().try_describe(package).await {
             Ok(Ok(answer)) => answers.push(answer),
             // Not a verdict on the connector.
-            Ok(Err(Failure::Host(fault))) => return not_found_out(&Failed::from(fault)),
+            Ok(Err(Failure::Host(fault))) => return not_found_out(&DESCRIBE_EQUAL, &Failed::from(fault)),
             Ok(Err(failure)) => return DESCRIBE_EQUAL.fail(format!("describe() gave no answer: {failure}")),
-            Err(failed) => return not_found_out(&failed),
+            Err(failed) => return not_found_out(&DESCRIBE_EQUAL, &failed),
         }
     }
     if answers.iter().any(|answer| *answer != answers[0]) {
@@ -89,6 +97,6 @@ async fn describe(package: &Package) -> Outcome {
     jackfield_package::check::describe_matches(package.manifest(), &answers[0])
 }
 
-fn not_found_out(failed: &Failed) -> Outcome {
-    DESCRIBE_EQUAL.unknown(format!("the sandbox failed: {}", failed.message()))
+fn not_found_out(rule: &Rule, failed: &Failed) -> Outcome {
+    rule.unknown(format!("the sandbox failed: {}", failed.message()))
 }

@@ -98,6 +98,11 @@ impl Project {
         &self.folder
     }
 
+    /// Where its cassettes are.
+    pub(crate) fn cassettes(&self) -> PathBuf {
+        self.folder.join("cassettes")
+    }
+
     /// The package, `namespace:name`.
     pub(crate) fn name(&self) -> &PackageName {
         &self.draft.name

@@ -54,6 +54,15 @@ pub const DESCRIBE_EQUAL: Rule = rule(
     "describe() answers the manifest's operations",
     "build again with the SDK, which writes both from the same source: jackfield build",
 );
+/// What was recorded of it still comes of it.
+pub const CASSETTES_REPLAY: Rule = Rule {
+    since: "2",
+    ..rule(
+        "cassettes-replay",
+        "what the package's cassettes record comes of their calls",
+        "see it where it is built: jackfield test; then record the call anew, or mend the code",
+    )
+};
 /// No egress to everything below a public suffix.
 pub const EGRESS_PUBLIC_SUFFIX: Rule = rule(
     "egress-public-suffix",
@@ -112,7 +121,7 @@ pub const NAMESPACE_ACTIVE: Rule = Rule {
 };
 
 /// Rules that a validator must have an outcome for, besides those of `jackfield_package::check`.
-pub const EXAMINED: &[Rule] = &[COMPONENT_VALID, DESCRIBE_EQUAL, EGRESS_PUBLIC_SUFFIX];
+pub const EXAMINED: &[Rule] = &[COMPONENT_VALID, DESCRIBE_EQUAL, CASSETTES_REPLAY, EGRESS_PUBLIC_SUFFIX];
 /// Rules that the registry applies itself.
 pub const REGISTERED: &[Rule] = &[
     NAME_EQUAL,

@@ -20,7 +20,7 @@ use jackfield_registry::{
     clock::SECOND,
     log::sequencer::{Round, Sequencer},
     publish::{
-        rules::{self, COMPONENT_VALID, DESCRIBE_EQUAL},
+        rules::{self, CASSETTES_REPLAY, COMPONENT_VALID, DESCRIBE_EQUAL},
         worker::Worker,
     },
     validator::{Examination, Facts, Validator, ValidatorFault},
@@ -52,7 +52,7 @@ pub fn examine(bytes: Vec<u8>) -> Examination {
     let mut outcomes = vec![COMPONENT_VALID.pass()];
     outcomes.extend(check(&package).outcomes);
     outcomes.extend(rules::offline(package.manifest()));
-    outcomes.push(DESCRIBE_EQUAL.pass());
+    outcomes.extend([DESCRIBE_EQUAL.pass(), CASSETTES_REPLAY.pass()]);
     let facts = Facts {
         digest: package.digest(),
         size: package.size() as u64,

@@ -36,6 +36,7 @@ pub fn trust() -> Trust {
 pub struct PackageBuilder {
     component: Vec<u8>,
     manifest: Manifest,
+    sections: Vec<(String, Vec<u8>)>,
 }
 
 impl PackageBuilder {
@@ -57,7 +58,7 @@ impl PackageBuilder {
             "operations": operations["operations"],
         }))
         .expect("a manifest");
-        Self { component, manifest }
+        Self { component, manifest, sections: Vec::new() }
     }
 
     /// Under another name.
@@ -117,6 +118,13 @@ impl PackageBuilder {
         self
     }
 
+    /// With another custom section.
+    #[must_use]
+    pub fn section(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.sections.push((name.to_owned(), content.into()));
+        self
+    }
+
     /// The package's name so far.
     pub fn name(&self) -> &PackageName {
         &self.manifest.name
@@ -128,7 +136,9 @@ impl PackageBuilder {
     /// If the program can't hold a manifest.
     pub fn bytes(&self) -> Vec<u8> {
         let manifest = serde_json::to_vec(&self.manifest).expect("a manifest is JSON");
-        section::embed(&self.component, &[(section::MANIFEST, &manifest)]).expect("a component takes a manifest")
+        let mut sections = vec![(section::MANIFEST, manifest.as_slice())];
+        sections.extend(self.sections.iter().map(|(name, content)| (name.as_str(), content.as_slice())));
+        section::embed(&self.component, &sections).expect("a component takes a manifest")
     }
 
     /// The package, if it is one.

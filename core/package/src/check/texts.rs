@@ -1,8 +1,5 @@
-//! What a person reads: no invisible characters, no script, https, a licence; and no secret left in the bytes.
+//! What a person reads: no invisible characters, no script, https, a licence.
 
-use std::sync::LazyLock;
-
-use regex::bytes::Regex;
 use serde_json::Value;
 
 use super::{Level, Rule, quote};
@@ -46,13 +43,6 @@ pub(super) const RULES: &[Rule] = &[
         level: Level::Error,
         hint: "write it as Markdown; put HTML that is meant to be read into a code block",
         faults: |package| package.readme().map(readme_faults).unwrap_or_default(),
-    },
-    Rule {
-        id: "secrets-none",
-        title: "no credentials in the bytes",
-        level: Level::Error,
-        hint: "revoke the credential first, it has been built into a file; then take it out of the source and build again",
-        faults: |package| secret_faults(package.bytes()),
     },
 ];
 
@@ -242,41 +232,6 @@ fn html_or_script(text: &str) -> Option<&'static str> {
     hidden.then_some("a link whose address is written in character references")
 }
 
-/// Well-known forms of credentials, each with a checksum, a prefix or a frame that nothing else has.
-static SECRETS: LazyLock<Vec<(&str, Option<Regex>)>> = LazyLock::new(|| {
-    [
-        ("a GitHub token", r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59})"),
-        ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20,}"),
-        ("an AWS access key", r"\b(AKIA|ASIA)[A-Z2-7]{16}\b"),
-        ("a Slack token", r"\bxox[abprs]-[0-9]{8,}-[A-Za-z0-9-]{10,}"),
-        ("a Stripe live key", r"\b[sr]k_live_[A-Za-z0-9]{20,}"),
-        ("a Google API key", r"\bAIza[A-Za-z0-9_-]{35}\b"),
-        ("an OpenAI key", r"\bsk-(proj-[A-Za-z0-9_-]{40,}|[A-Za-z0-9]{48}\b)"),
-        ("an Anthropic key", r"\bsk-ant-[a-z0-9]+-[A-Za-z0-9_-]{40,}"),
-        ("a SendGrid key", r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
-        ("an npm token", r"\bnpm_[A-Za-z0-9]{36}\b"),
-        ("a PyPI token", r"\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}"),
-        ("a private key", r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(\s|\\n|\\r){1,8}[A-Za-z0-9+/=:, -]{40,}"),
-    ]
-    .into_iter()
-    // Bytes, not text: a component is not UTF-8.
-    .map(|(what, pattern)| (what, Regex::new(&format!("(?-u){pattern}")).ok()))
-    .collect()
-});
-
-fn secret_faults(bytes: &[u8]) -> Vec<String> {
-    let mut faults = Vec::new();
-    for (what, pattern) in SECRETS.iter() {
-        let Some(pattern) = pattern else {
-            faults.push(format!("the search for {what} is broken"));
-            continue;
-        };
-        // Where, never what: reports are kept and shown.
-        faults.extend(pattern.find_iter(bytes).take(5).map(|found| format!("{what} at byte {}", found.start())));
-    }
-    faults
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,18 +282,5 @@ mod tests {
         {
             assert_eq!(bad_character(good), None, "{good:?}");
         }
-    }
-
-    #[test]
-    fn credentials_are_found_wherever_they_stand() {
-        let github = format!("\0\0ghp_{}\0", "a1B2".repeat(9));
-        let pem = format!("-----BEGIN PRIVATE KEY-----\\n{}", "MC4CAQAwBQYDK2VwBCIE".repeat(3));
-        for bad in [github.as_str(), "\x01AKIAIOSFODNN7EXAMPLE\0", pem.as_str()] {
-            assert_eq!(secret_faults(bad.as_bytes()).len(), 1, "{bad:?}");
-        }
-        for good in ["ghp_short", "-----BEGIN PRIVATE KEY-----", "AKIAIOSFODNN7EXAMPLEX", "sk-learn"] {
-            assert!(secret_faults(good.as_bytes()).is_empty(), "{good:?}");
-        }
-        assert!(SECRETS.iter().all(|(_, pattern)| pattern.is_some()));
     }
 }

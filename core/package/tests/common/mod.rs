@@ -55,6 +55,19 @@ pub fn manifest_with(pointer: &str, value: Value) -> Value {
     manifest
 }
 
+/// A cassette of its one operation.
+pub fn cassette() -> Value {
+    json!({
+        "operation": "current",
+        "input": {"city": "Zürich"},
+        "exchanges": [{
+            "request": {"method": "GET", "url": "https://api.acme.example/v1/zurich"},
+            "response": {"body": {"json": {"celsius": 21.5}}}
+        }],
+        "expect": {"output": {"celsius": 21.5}}
+    })
+}
+
 /// Builds a component section by section.
 pub struct Builder {
     pub imports: Vec<String>,
@@ -71,6 +84,7 @@ impl Default for Builder {
             sections: vec![
                 (section::MANIFEST.into(), manifest().to_string().into_bytes()),
                 (section::README.into(), b"# Weather\n\nTells the weather.\n".to_vec()),
+                (section::CASSETTES.into(), json!({"zürich": cassette()}).to_string().into_bytes()),
             ],
             data: b"harmless".to_vec(),
         }
@@ -90,6 +104,11 @@ impl Builder {
 
     pub fn readme(mut self, readme: &[u8]) -> Self {
         self.sections[1].1 = readme.to_vec();
+        self
+    }
+
+    pub fn cassettes(mut self, cassettes: &Value) -> Self {
+        self.sections[2].1 = cassettes.to_string().into_bytes();
         self
     }
 

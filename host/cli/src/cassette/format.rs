@@ -1,139 +1,24 @@
-//! The JSON of a cassette, as an author writes it, and the way from there to a [`Cassette`].
+//! From what an author writes to a [`Cassette`]: whatever a cassette could mean by mistake is refused here.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use jackfield_package::Label;
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value, json};
 
-use super::{Answer, Break, Cassette, Connection, Content, Exchange, Expectation, Request};
-use crate::{error::Failed, words::nearest};
-
-/// Why a cassette can't be read.
-#[derive(Debug)]
-pub(super) enum Problem {
-    Malformed {
-        /// What is wrong, and where.
-        message: String,
-        hint: Option<String>,
+use super::{
+    Answer, Break, Cassette, Connection, Content, Exchange, Expectation, Request,
+    form::{
+        BreakForm, CassetteForm, ContentForm, ExchangeForm, ExpectationForm, HeaderForm, Load, Problem, RequestForm,
+        ResponseForm, load_beside, malformed,
     },
-    /// A file that it names.
-    File(Failed),
-}
-
-fn malformed(message: impl Into<String>) -> Problem {
-    Problem::Malformed { message: message.into(), hint: None }
-}
-
-/// Reads a file that stands beside the cassette.
-type Load<'a> = &'a dyn Fn(&Path) -> Result<Vec<u8>, Failed>;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CassetteForm {
-    operation: String,
-    #[serde(default = "empty")]
-    input: Value,
-    #[serde(default)]
-    config: Map<String, Value>,
-    /// Absent and `null` are two things.
-    #[serde(default, deserialize_with = "present")]
-    connection: Option<Option<Label>>,
-    idempotency_key: Option<String>,
-    #[serde(default)]
-    files: BTreeMap<String, ContentForm>,
-    #[serde(default)]
-    exchanges: Vec<ExchangeForm>,
-    expect: ExpectationForm,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExchangeForm {
-    request: RequestForm,
-    response: Option<ResponseForm>,
-    failure: Option<BreakForm>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RequestForm {
-    method: String,
-    url: String,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    body: Option<ContentForm>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResponseForm {
-    #[serde(default = "ok")]
-    status: u16,
-    #[serde(default)]
-    headers: BTreeMap<String, HeaderForm>,
-    body: Option<ContentForm>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum HeaderForm {
-    One(String),
-    Many(Vec<String>),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum BreakForm {
-    ConnectionRefused,
-    ConnectionTimeout,
-    DnsError,
-    TlsError,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ContentForm {
-    Text(String),
-    Json(Value),
-    Base64(String),
-    Path(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpectationForm {
-    /// `null` is an output, too.
-    #[serde(default, deserialize_with = "present")]
-    output: Option<Value>,
-    error: Option<Map<String, Value>>,
-    files: Option<BTreeMap<String, ContentForm>>,
-}
+};
+use crate::words::nearest;
 
 /// What an `error` may be compared by.
 const ERROR_KEYS: [&str; 7] = ["kind", "code", "message", "retryable", "retry_after_ms", "request_sent", "details"];
 
-fn empty() -> Value {
-    json!({})
-}
-
-fn ok() -> u16 {
-    200
-}
-
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-pub(super) fn parse(bytes: &[u8], load: Load<'_>) -> Result<Cassette, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let form: CassetteForm = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        explain(&path, &error.into_inner().to_string())
-    })?;
-    deserializer.end().map_err(|error| malformed(error.to_string()))?;
+/// Gives a cassette its meaning; `load` reads the files that it names.
+pub(super) fn read(form: CassetteForm, load: Load<'_>) -> Result<Cassette, Problem> {
     let exchanges = form.exchanges.into_iter().enumerate();
     Ok(Cassette {
         operation: form.operation,
@@ -149,25 +34,6 @@ pub(super) fn parse(bytes: &[u8], load: Load<'_>) -> Result<Cassette, Problem> {
         exchanges: exchanges.map(|(at, form)| exchange(at, form, load)).collect::<Result<_, _>>()?,
         expect: expectation(form.expect, load)?,
     })
-}
-
-/// What the parser says, with where and what to do. serde's own words, which it has kept since 1.0.
-fn explain(path: &str, said: &str) -> Problem {
-    let place = if path == "." { String::new() } else { format!("`{path}`: ") };
-    let mut quoted = said.split('`').skip(1).step_by(2);
-    let hint = match quoted.next() {
-        Some(unknown) if said.starts_with("unknown") => {
-            let known: Vec<&str> = quoted.collect();
-            match nearest(unknown, known.iter().copied()) {
-                Some(word) => Some(format!("did you mean `{word}`?")),
-                None => Some(format!("expected one of {}", known.join(", "))),
-            }
-        }
-        _ => None,
-    };
-    let said =
-        if hint.is_some() { said.split(", expected").next().unwrap_or(said).to_owned() } else { said.to_owned() };
-    Problem::Malformed { message: format!("{place}{said}"), hint }
 }
 
 fn exchange(at: usize, form: ExchangeForm, load: Load<'_>) -> Result<Exchange, Problem> {
@@ -268,24 +134,19 @@ fn content(place: &str, form: ContentForm, load: Load<'_>) -> Result<Content, Pr
             Ok(bytes) => Ok(Content::Bytes(bytes)),
             Err(error) => Err(malformed(format!("`{place}`: not base64: {error}"))),
         },
-        ContentForm::Path(path) => {
-            let path = Path::new(&path);
-            // A cassette that somebody sends must not read what is not his.
-            let stays = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-            if !stays {
-                return Err(malformed(format!("`{place}`: `{}` does not stay beside the cassette", path.display())));
-            }
-            load(path).map(Content::Bytes).map_err(Problem::File)
-        }
+        ContentForm::Path(path) => load_beside(place, &path, load).map(Content::Bytes),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn read(cassette: Value) -> Result<Cassette, String> {
-        parse(cassette.to_string().as_bytes(), &|_| Ok(b"from a file".to_vec())).map_err(|problem| match problem {
+        let form = CassetteForm::parse(cassette.to_string().as_bytes());
+        form.and_then(|form| super::read(form, &|_| Ok(b"from a file".to_vec()))).map_err(|problem| match problem {
             Problem::Malformed { message, hint } => format!("{message} | {}", hint.unwrap_or_default()),
             Problem::File(_) => "a file".to_owned(),
         })

@@ -2,12 +2,14 @@
 //! and holds the result against the rules.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use jackfield_package::{
     Manifest, Package,
+    cassettes::Cassettes,
     check::{self, Level, Outcome, Report, State},
     manifest::{Effect, Operation, OperationKind},
     section,
@@ -16,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    cargo,
+    cargo, cassette,
     context::Context,
     error::{Done, Failed, Kind},
     flags,
@@ -72,7 +74,8 @@ pub(crate) async fn build(project: &Project, debug: bool, context: &Context) -> 
     let compiled = cargo::build(project.folder(), debug, context.ui.is_quiet())?;
     let component = context.read_component(&compiled.component)?;
     let operations = operations_of(project, &component).await?;
-    let package = package(project, &component, project.manifest(operations))?;
+    let cassettes = cassettes(project)?;
+    let package = package(project, &component, project.manifest(operations), cassettes.as_deref())?;
     let report = check::check(&package);
 
     let mut folder = compiled.target_directory.join("jackfield");
@@ -99,7 +102,7 @@ async fn operations_of(project: &Project, component: &[u8]) -> Result<Vec<Operat
         idempotent: true,
         scopes: Vec::new(),
     };
-    let package = package(project, component, project.manifest(vec![stand_in]))?;
+    let package = package(project, component, project.manifest(vec![stand_in]), None)?;
     let described = Sandbox::new()?.describe(&package).await?;
     let malformed = |problem: String| {
         Failed::new(Kind::Refused, "describe-malformed", format!("the component's `describe` answers {problem}"))
@@ -119,11 +122,32 @@ struct Described {
     operations: Vec<Operation>,
 }
 
-fn package(project: &Project, component: &[u8], manifest: Manifest) -> Result<Package, Failed> {
+/// The section of the project's cassettes; none if it has none.
+fn cassettes(project: &Project) -> Result<Option<Vec<u8>>, Failed> {
+    let mut carried = BTreeMap::new();
+    for (name, path) in cassette::in_folder(&project.cassettes())? {
+        carried.insert(name, cassette::to_carry(&path)?);
+    }
+    if carried.is_empty() {
+        return Ok(None);
+    }
+    let section = Cassettes::new(carried)?.to_bytes()?;
+    // What is written must be readable by the same rules.
+    Cassettes::parse(&section)?;
+    Ok(Some(section))
+}
+
+fn package(
+    project: &Project,
+    component: &[u8],
+    manifest: Manifest,
+    cassettes: Option<&[u8]>,
+) -> Result<Package, Failed> {
     let manifest = manifest.to_bytes();
     let mut sections = vec![(section::MANIFEST, manifest.as_slice())];
     sections.extend(project.readme().map(|readme| (section::README, readme)));
     sections.extend(project.icon().map(|icon| (section::ICON, icon)));
+    sections.extend(cassettes.map(|cassettes| (section::CASSETTES, cassettes)));
     let package = section::embed(component, &sections)?;
     Ok(Package::parse(package)?)
 }

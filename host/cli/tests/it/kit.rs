@@ -145,7 +145,7 @@ impl Desk {
         self.write_package(file, version, PackageBuilder::of(program));
     }
 
-    fn write_package(&self, file: &str, version: &str, package: PackageBuilder) {
+    pub(crate) fn write_package(&self, file: &str, version: &str, package: PackageBuilder) {
         std::fs::write(self.path(file), package.named("acme:echo").version(version).bytes()).unwrap();
     }
 
