@@ -113,9 +113,16 @@ pub(crate) const PUBLISH: &str = "\
 Examples:
   jackfield publish target/jackfield/fetch-issues.wasm --key release
   jackfield publish fetch-issues.wasm --key release --registry https://registry.example
+  jackfield publish fetch-issues.wasm --stage
   jackfield publish --staged acme:fetch-issues@1.2.0 --key release
 
 Exit code 0: released, or with --no-wait: handed in. 3: a rule is broken, or a moderator must look at it.";
+
+pub(crate) const WITHDRAW: &str = "\
+The version is free again, for other bytes too. What is out already is taken back by a statement: jackfield yank.
+
+Examples:
+  jackfield withdraw acme:fetch-issues@1.2.0 --reason 'built from the wrong branch'";
 
 pub(crate) const VERIFY: &str = "\
 Examples:

@@ -110,18 +110,19 @@ pub(crate) enum Command {
     Namespace(Namespace),
     Log(Log),
     Publish(Publish),
+    Withdraw(Withdrawal),
     /// Take a release back: nobody installs it anew; whoever has locked it still gets it
     #[command(after_help = examples::YANK)]
-    Yank(Withdraw),
+    Yank(TakeBack),
     /// Hold a release back until somebody has looked, seven days at most
     #[command(after_help = examples::QUARANTINE)]
-    Quarantine(Withdraw),
+    Quarantine(TakeBack),
     /// Take a release back for good: nobody is to run it any more
     #[command(after_help = examples::REVOKE)]
-    Revoke(Withdraw),
+    Revoke(TakeBack),
     /// Give back a release that was taken back
     #[command(after_help = examples::LIFT)]
-    Lift(Withdraw),
+    Lift(TakeBack),
     Deprecate(Deprecate),
     Serve(Serve),
     #[command(hide = true)]
@@ -623,9 +624,12 @@ pub(crate) struct Publish {
     /// Sign what another tool has staged, such as `wkg` or `oras`: fetches it, checks it, signs it
     #[arg(long, value_name = "NAME@VERSION")]
     pub(crate) staged: Option<String>,
+    /// Only check and upload; somebody who has a key signs it later, with --staged
+    #[arg(long, conflicts_with_all = ["staged", "key", "no_wait"])]
+    pub(crate) stage: bool,
     /// Which key of this home signs
-    #[arg(long, value_name = "NAME", value_parser = crate::values::label)]
-    pub(crate) key: Label,
+    #[arg(long, value_name = "NAME", value_parser = crate::values::label, required_unless_present = "stage")]
+    pub(crate) key: Option<Label>,
     #[command(flatten)]
     pub(crate) passphrase: Passphrase,
     #[command(flatten)]
@@ -633,6 +637,20 @@ pub(crate) struct Publish {
     /// Don't wait until it is released
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+/// Take back a release that is not out yet: staged, being checked, or held
+#[derive(Debug, Args)]
+#[command(after_help = examples::WITHDRAW)]
+pub(crate) struct Withdrawal {
+    /// A release of yours
+    #[arg(value_name = "NAME@VERSION")]
+    pub(crate) release: String,
+    /// Why, for the members of the namespace
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) registry: RegistryUrl,
 }
 
 /// Find connectors in a registry
@@ -679,7 +697,7 @@ pub(crate) struct Info {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Withdraw {
+pub(crate) struct TakeBack {
     /// A release
     #[arg(value_name = "NAME@VERSION")]
     pub(crate) release: String,

@@ -30,6 +30,7 @@ mod supply;
 mod template;
 mod trusted;
 mod ui;
+mod upload;
 mod validator;
 mod values;
 mod words;
@@ -96,6 +97,7 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::List(flags) => commands::list::run(flags, context).await,
         Command::Search(flags) => commands::search::search(flags, context).await,
         Command::Info(flags) => commands::search::info(flags, context).await,
+        Command::Withdraw(flags) => commands::withdraw::withdraw(flags, context).await,
         Command::Yank(flags) => commands::withdraw::run(flags, StatusAction::Yank, context).await,
         Command::Quarantine(flags) => commands::withdraw::run(flags, StatusAction::Quarantine, context).await,
         Command::Revoke(flags) => commands::withdraw::run(flags, StatusAction::Revoke, context).await,

@@ -1,18 +1,19 @@
 //! `jackfield publish`: checks, uploads, signs, hands in the statement, and stays until the release is out, showing every step.
+//! The first half alone is `--stage`, for who has a token and no key; the second is `--staged`, for who has the key.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use jackfield_package::{
     Digest, Package, PackageName, Refusal,
     check::{Level, Outcome, State},
     key::SigningKey,
     limits::COMPONENT_BYTES,
-    oci::{Artifact, CONFIG_MEDIA_TYPE, LAYER_MEDIA_TYPE, MANIFEST_MEDIA_TYPE},
+    oci::{Artifact, MANIFEST_MEDIA_TYPE},
     statement::{BUNDLE_MEDIA_TYPE, PublishStatement},
 };
 use reqwest::{
-    Method, StatusCode,
-    header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE},
+    Method,
+    header::{ACCEPT, CONTENT_TYPE},
 };
 use semver::Version;
 use serde::Deserialize;
@@ -27,13 +28,10 @@ use crate::{
     page::{Mark, Page, bytes},
     remote::{Outgoing, Remote},
     store::KeyStore,
+    upload,
     words::count,
 };
 
-/// Bytes of one piece of an upload: what is sent again when the connection breaks.
-const PIECE_BYTES: usize = 4 << 20;
-/// How often an upload that breaks is taken up again.
-const RESUMES: u32 = 5;
 /// Bytes of a manifest that another tool pushed.
 const MANIFEST_BYTES: usize = 1 << 20;
 /// Seconds that one look at the progress waits for news.
@@ -57,12 +55,17 @@ pub(crate) async fn run(flags: flags::Publish, context: &Context) -> Done {
         (None, Some(staged)) => fetch_staged(&remote, staged, context).await?,
         (None, None) => return Err(Failed::usage("command-line", "a component, or --staged NAME@VERSION")),
     };
-    let key = KeyStore::of(context).secret(&flags.key, || flags.passphrase.read(flags.key.as_str()))?;
+    let key = match &flags.key {
+        // Before the upload, so that a wrong passphrase costs nothing.
+        Some(name) => Some(KeyStore::of(context).secret(name, || flags.passphrase.read(name.as_str()))?),
+        None => None,
+    };
     let place = Place::of(&upload.package);
     if let Some(artifact) = &upload.artifact {
         push(&remote, &place, &upload.package, artifact, context).await?;
         context.ui.note(&format!("Uploaded {} as {}.", place.release(), upload.oci_manifest));
     }
+    let Some(key) = key else { return staged(&remote, &place, context).await };
     let mut progress = hand_in(&remote, &place, &upload, &origin.origin, &key).await?;
     if progress.state == "staged" {
         context.ui.note("Signed; it waits for the signatures of further keys of the namespace.");
@@ -71,6 +74,17 @@ pub(crate) async fn run(flags: flags::Publish, context: &Context) -> Done {
         progress = follow(&remote, &place, progress, context).await?;
     }
     report(&progress, &place, &remote, flags.no_wait, context)
+}
+
+/// Uploaded, and not signed: where it stands, and how it goes on.
+async fn staged(remote: &Remote, place: &Place, context: &Context) -> Done {
+    let progress: Progress = remote.get(&place.api("progress")).await?;
+    report(&progress, place, remote, true, context)?;
+    if progress.state == "staged" {
+        let release = place.release();
+        context.ui.note(&format!("Whoever has a key releases it: jackfield publish --staged {release} --key NAME"));
+    }
+    Ok(())
 }
 
 /// What the registry says about itself, as far as it matters here.
@@ -159,7 +173,11 @@ async fn fetch_staged(remote: &Remote, staged: &str, context: &Context) -> Resul
     let place = Place { name: name.parse()?, version: version.parse().map_err(|_| malformed())? };
     let path = place.oci(&format!("manifests/{}", place.version));
     let ask = Outgoing { answer_bytes: MANIFEST_BYTES, ..Outgoing::default() }.header(ACCEPT, MANIFEST_MEDIA_TYPE);
-    let manifest = remote.send(Method::GET, &path, ask).await?.body;
+    let manifest = remote.send(Method::GET, &path, ask).await.map_err(|failed| match failed.is_not_found() {
+        true => failed.hint(format!("members of the namespace see what is staged; is {staged} at {}?", remote.base())),
+        false => failed,
+    });
+    let manifest = manifest?.body;
     let read: Value = serde_json::from_slice(&manifest).unwrap_or_default();
     let layer = read["layers"][0]["digest"].as_str().unwrap_or_default();
     let layer: Digest = layer.parse()?;
@@ -186,76 +204,15 @@ async fn fetch_staged(remote: &Remote, staged: &str, context: &Context) -> Resul
 /// Uploads what the registry lacks, and then the manifest that names it.
 async fn push(remote: &Remote, place: &Place, package: &Package, artifact: &Artifact, context: &Context) -> Done {
     let shown = context.ui.progress(&format!("Uploading {}…", bytes(package.size() as u64)));
-    upload(remote, place, artifact.component, package.bytes(), LAYER_MEDIA_TYPE).await?;
-    upload(remote, place, artifact.config_digest, &artifact.config, CONFIG_MEDIA_TYPE).await?;
+    let repository = place.oci("blobs");
+    upload::blob(remote, &repository, artifact.component, package.bytes(), context).await?;
+    upload::blob(remote, &repository, artifact.config_digest, &artifact.config, context).await?;
     let path = place.oci(&format!("manifests/{}", place.version));
     let body =
         Outgoing { body: artifact.manifest.clone(), ..Outgoing::default() }.header(CONTENT_TYPE, MANIFEST_MEDIA_TYPE);
     remote.send(Method::PUT, &path, body).await?;
     drop(shown);
     Ok(())
-}
-
-/// One blob in pieces (distribution-spec, "Pushing a blob in chunks"); one that broke is taken up where the registry has it.
-async fn upload(remote: &Remote, place: &Place, digest: Digest, content: &[u8], _media_type: &str) -> Done {
-    let there = remote.send(Method::HEAD, &place.oci(&format!("blobs/{digest}")), Outgoing::default()).await;
-    match there {
-        Ok(_) => return Ok(()),
-        Err(failed) if failed.is_not_found() => {}
-        Err(failed) => return Err(failed),
-    }
-    let begun = remote.send(Method::POST, &place.oci("blobs/uploads/"), Outgoing::default()).await?;
-    let mut location = next(remote, &begun.headers)?;
-    let mut sent = 0;
-    let mut resumes = 0;
-    while sent < content.len() {
-        let end = content.len().min(sent + PIECE_BYTES);
-        let piece = Outgoing { body: content[sent..end].to_vec(), ..Outgoing::default() }
-            .header(CONTENT_TYPE, "application/octet-stream")
-            .header(CONTENT_RANGE, &format!("{sent}-{}", end - 1));
-        match remote.send(Method::PATCH, &location, piece).await {
-            Ok(answer) => {
-                location = next(remote, &answer.headers)?;
-                sent = end;
-            }
-            Err(failed) if resumes == RESUMES || !failed.is_fault() => return Err(failed),
-            Err(_) => {
-                resumes += 1;
-                tokio::time::sleep(Duration::from_millis(200 << resumes)).await;
-                let answer = remote.send(Method::GET, &location, Outgoing::default()).await?;
-                sent = received(&answer.headers);
-                location = next(remote, &answer.headers)?;
-            }
-        }
-    }
-    let mark = if location.contains('?') { '&' } else { '?' };
-    let last = Outgoing::default().header(CONTENT_TYPE, "application/octet-stream");
-    let done = remote.send(Method::PUT, &format!("{location}{mark}digest={digest}"), last).await?;
-    if done.status == StatusCode::CREATED {
-        return Ok(());
-    }
-    Err(Failed::new(Kind::Fault, "upload-failed", format!("{} did not take {digest}: {}", remote.base(), done.status)))
-}
-
-/// How many bytes of an upload are there, by `Range: 0-N`.
-fn received(headers: &reqwest::header::HeaderMap) -> usize {
-    let range = headers.get(RANGE).and_then(|range| range.to_str().ok()).unwrap_or_default();
-    let last = range.trim_start_matches("bytes=").split_once('-').and_then(|(_, last)| last.parse::<usize>().ok());
-    last.filter(|last| *last > 0).map_or(0, |last| last + 1)
-}
-
-/// Where an upload goes on, as a path of this registry: it is followed nowhere else.
-fn next(remote: &Remote, headers: &reqwest::header::HeaderMap) -> Result<String, Failed> {
-    let location = headers.get(LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default();
-    let path = location.strip_prefix(remote.base()).unwrap_or(location);
-    if path.starts_with('/') && !path.starts_with("//") {
-        return Ok(path.to_owned());
-    }
-    // A registry behind a proxy may name itself otherwise; the path is what counts.
-    let after_host = location.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()));
-    after_host.ok_or_else(|| {
-        Failed::new(Kind::Fault, "upload-failed", format!("{} does not say where the upload goes on", remote.base()))
-    })
 }
 
 /// Signs, over all that ties the statement to this release on this registry, and hands it in.

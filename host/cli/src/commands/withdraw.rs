@@ -1,13 +1,14 @@
 //! `jackfield yank`, `quarantine`, `revoke`, `lift` and `deprecate`: taking a release back, and giving it back.
 //!
 //! The owner signs a statement with a key of the namespace; an operator orders one, and the registry signs it. Either counts
-//! once it is in the log.
+//! once it is in the log. And `jackfield withdraw`, for what is not out yet and thus in no log: a token is enough.
 
 use jackfield_package::{
     Label, PackageName,
     statement::{StatusAction, StatusStatement, StatusSubject},
 };
 use reqwest::Method;
+use semver::Version;
 use serde_json::{Value, json};
 
 use super::{login::shown, search::parse};
@@ -23,13 +24,10 @@ use crate::{
 const DAYS: i64 = 7;
 const DAY_US: i64 = 86_400 * 1_000_000;
 
-pub(crate) async fn run(flags: flags::Withdraw, action: StatusAction, context: &Context) -> Done {
+pub(crate) async fn run(flags: flags::TakeBack, action: StatusAction, context: &Context) -> Done {
     let remote = Remote::open(&flags.registry, context)?;
-    let (name, version) = parse(&flags.release)?;
-    let version = version.ok_or_else(|| {
-        Failed::usage("version-missing", format!("`{}` names no version", flags.release)).hint("such as acme:crm@1.2.3")
-    })?;
-    let at = format!("/v1/packages/{}/{}/{version}", name.namespace(), name.name());
+    let (name, version) = release(&flags.release)?;
+    let at = path(&name, &version);
     let body = match &flags.key {
         Some(key) => {
             let release: Value = remote.get(&at).await?;
@@ -54,6 +52,29 @@ pub(crate) async fn run(flags: flags::Withdraw, action: StatusAction, context: &
     })?;
     context.ui.note(&format!("It counts once it is in the log: jackfield info {}", flags.release));
     Ok(())
+}
+
+/// `jackfield withdraw`.
+pub(crate) async fn withdraw(flags: flags::Withdrawal, context: &Context) -> Done {
+    let remote = Remote::open(&flags.registry, context)?;
+    let (name, version) = release(&flags.release)?;
+    let reason = json!({ "reason": flags.reason });
+    let progress: Value = remote.post(&format!("{}/withdrawal", path(&name, &version)), &reason).await?;
+    let answer = json!({ "name": name, "version": version, "state": progress["state"], "reason": progress["reason"] });
+    context.ui.answer(&answer, |page| {
+        page.line(&format!("{} is withdrawn; its version is free again.", flags.release));
+    })
+}
+
+/// NAME@VERSION.
+fn release(text: &str) -> Result<(PackageName, Version), Failed> {
+    let (name, version) = parse(text)?;
+    let missing = || Failed::usage("version-missing", format!("`{text}` names no version"));
+    Ok((name, version.ok_or_else(|| missing().hint("such as acme:crm@1.2.3"))?))
+}
+
+fn path(name: &PackageName, version: &Version) -> String {
+    format!("/v1/packages/{}/{}/{version}", name.namespace(), name.name())
 }
 
 /// `jackfield namespace revoke-key`: what a key signed counts no more.

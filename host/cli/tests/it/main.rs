@@ -6,3 +6,5 @@ mod cassettes;
 mod install;
 mod kit;
 mod publish;
+mod resumed;
+mod staged;

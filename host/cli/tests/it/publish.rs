@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::kit::{Desk, Server};
 
 /// A desk with a served registry, a namespace and its key.
-fn publisher() -> (Desk, Server) {
+pub(crate) fn publisher() -> (Desk, Server) {
     let desk = Desk::new();
     let server = desk.serve(&[]);
     desk.publisher(&server);
     (desk, server)
 }
 
-fn states(answer: &Value) -> Vec<String> {
+pub(crate) fn states(answer: &Value) -> Vec<String> {
     answer["events"].as_array().unwrap().iter().map(|event| event["state"].as_str().unwrap().to_owned()).collect()
 }
 
