@@ -3,8 +3,15 @@
 
 mod accounts;
 mod cassettes;
+mod conformance;
 mod install;
 mod kit;
 mod publish;
 mod resumed;
 mod staged;
+
+#[allow(dead_code)]
+#[path = "../../../../registry/tests/it/oci_client.rs"]
+mod oci_client;
+#[path = "../../../../registry/tests/it/oci_suite/mod.rs"]
+mod oci_suite;
