@@ -119,14 +119,9 @@ fn what_other_tools_stage_is_released() {
     };
     if let Some(wkg) = tool("wkg", "JACKFIELD_TEST_WKG", "JACKFIELD_TEST_WITHOUT_WKG") {
         desk.write("wkg.wasm", programs::ECHO, "1.0.0");
-        let config = format!(
-            "[namespace_registries]\nacme = \"{address}\"\n[registry.\"{address}\"]\ntype = \"oci\"\n\
-             [registry.\"{address}\".oci]\nprotocol = \"http\"\nauth = {{ username = \"ci\", password = \"{token}\" }}\n"
-        );
-        std::fs::write(desk.path("wkg.toml"), config).unwrap();
         let mut command = Command::new(wkg);
-        command.args(["publish", "wkg.wasm", "--package", "acme:echo@1.0.0", "--skip-semver-check"]);
-        ran(command.env("WKG_CONFIG_FILE", desk.path("wkg.toml")).env("XDG_CACHE_HOME", desk.path("cache")));
+        command.args(["oci", "push", &format!("{address}/acme/echo:1.0.0"), "wkg.wasm", "--insecure", address]);
+        ran(command.args(["-u", "ci", "-p", &token]));
         releases("1.0.0");
     }
     if let Some(python) = tool("Python with oras", "JACKFIELD_TEST_PYTHON", "JACKFIELD_TEST_WITHOUT_PYTHON") {
