@@ -4,8 +4,9 @@ mod common;
 
 use common::{Builder, manifest_with};
 use jackfield_package::{
-    Digest, Package,
+    Digest,
     key::{KeyId, PublicKey, SigningKey},
+    section,
     statement::{
         Bundle, PUBLISH_PREDICATE_TYPE, PublishStatement, STATEMENT_TYPE, bundle_file_name, dsse::Envelope, pae,
         sign_publish,
@@ -253,7 +254,10 @@ fn the_encoding_is_that_of_the_specification() {
 #[test]
 fn the_vectors_hold() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors");
-    let package = Package::parse(Builder::default().bytes()).expect("a package");
+    // A package as it was before there were cassettes: what was signed then is signed still.
+    let mut builder = Builder::default();
+    builder.sections.retain(|(name, _)| name != section::CASSETTES);
+    let package = builder.package();
     let bundle =
         PublishStatement { registry: Some("registry.example".into()), ..PublishStatement::of(&package) }.sign(&key(1));
     let public = key(1).public_key();
