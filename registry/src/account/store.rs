@@ -362,9 +362,10 @@ pub(crate) async fn forget_audit(conn: &mut Conn, before: Micros) -> Result<u64>
     on!(conn, c => sqlx::query("DELETE FROM audit_log WHERE at < $1").bind(before).execute(c), rows)
 }
 
-/// What was done to a target, newest first.
+/// What was done to a namespace and its packages, newest first.
 pub(crate) async fn audit_of(conn: &mut Conn, target: &str, most: i64) -> Result<Vec<AuditRow>> {
     on!(conn, c => sqlx::query_as(
-        "SELECT id, at, actor, token, action, target, allowed, detail FROM audit_log WHERE target = $1
+        "SELECT id, at, actor, token, action, target, allowed, detail FROM audit_log
+         WHERE target = $1 OR target LIKE $1 || ':%'
          ORDER BY at DESC, id DESC LIMIT $2").bind(target).bind(most).fetch_all(c))
 }
