@@ -285,6 +285,14 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 fn unavailable(error: object_store::Error) -> Problem {
     tracing::error!(error = &error as &dyn std::error::Error, "the blob store failed");
+    let mut causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+    let full = |cause: &(dyn std::error::Error + 'static)| {
+        let error = cause.downcast_ref::<io::Error>();
+        error.is_some_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    };
+    if causes.any(full) {
+        return Problem::disk_full();
+    }
     Problem::unavailable("storage-unavailable", "the registry's blob store does not answer")
 }
 

@@ -82,6 +82,12 @@ impl Problem {
         problem
     }
 
+    /// 503: there is no room for what came.
+    pub fn disk_full() -> Self {
+        Self::unavailable("disk-full", "the registry's disk is full")
+            .hint("tell its operator; it goes on by itself as soon as there is room")
+    }
+
     /// The same with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -132,6 +138,7 @@ impl From<Refusal> for Problem {
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match &error {
+            error if error.is_full() => Self::disk_full(),
             DbError::Unavailable(_) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the database is not available");
                 Self::unavailable("database-unavailable", "the registry's database does not answer in time")

@@ -28,6 +28,12 @@ impl DbError {
     pub fn is_unique(&self) -> bool {
         matches!(self, Self::Unique(_))
     }
+
+    /// Whether there is no room left on its disk: SQLite's `SQLITE_FULL`, PostgreSQL's `disk_full`.
+    pub fn is_full(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| code == "13" || code == "53100")
+    }
 }
 
 impl From<sqlx::Error> for DbError {

@@ -27,7 +27,7 @@ pub use sqlx as __sqlx;
 use std::{path::Path, str::FromStr as _, time::Duration};
 
 use sqlx::{
-    PgPool, SqlitePool,
+    Connection as _, PgPool, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -101,6 +101,9 @@ impl Db {
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(limits.acquire_timeout)
+            // On a full disk SQLite may end a transaction by itself (sqlite.org/lang_transaction.html, section 3). The connection
+            // counts it for ever, and would begin no other: it is closed, and another takes its place.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone())
             .await?;
         let read = SqlitePoolOptions::new()

@@ -86,3 +86,24 @@ async fn a_wrong_address_is_refused_without_its_password() {
     let error = Db::open("mysql://me:secret@host/db", PoolLimits::default()).await.unwrap_err();
     assert!(!error.to_string().contains("secret"), "{error}");
 }
+
+#[tokio::test]
+async fn a_disk_that_was_full_holds_up_nobody_afterwards() {
+    let test = TestDb::sqlite().await;
+    let db = &test.db;
+    db.migrate(MIGRATIONS).await.unwrap();
+    let large = vec![7; 1 << 20];
+    let mut full = None;
+    for number in 0..3 {
+        let mut tx = db.begin().await.unwrap();
+        // The connection's own bound on the file stands for the end of the disk.
+        on!(&mut tx, c => sqlx::query("PRAGMA max_page_count = 50").execute(c), rows).unwrap();
+        full = insert(&mut tx, &format!("large {number}"), 1, Some(&large)).await.err();
+    }
+    assert!(full.is_some_and(|error| error.is_full()));
+    let mut tx = db.begin().await.unwrap();
+    on!(&mut tx, c => sqlx::query("PRAGMA max_page_count = 5000").execute(c), rows).unwrap();
+    insert(&mut tx, "small", 1, None).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(find(&mut db.read().await.unwrap(), "small").await.unwrap().is_some());
+}
