@@ -25,6 +25,7 @@ pub mod blob;
 pub mod body;
 pub mod config;
 pub mod evidence;
+pub mod fault;
 mod guard;
 pub mod index;
 pub mod keys;

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Problem, Shared,
     clock::SECOND,
+    fault::{self, Point},
     read::{caching, path::PackagePath},
 };
 
@@ -81,6 +82,7 @@ pub async fn refresh(registry: &Shared, name: &PackageName) -> Result<(), Proble
     let bytes = statement.sign(&registry.keys.statements).to_bytes();
     store::sign(&mut tx, &package, log_size, now).await?;
     registry.blobs.put(&blob_name(name), Bytes::from(bytes)).await?;
+    fault::reach(Point::IndexWritten);
     tx.commit().await?;
     Ok(())
 }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     Problem,
+    fault::{self, Point},
     limits::{MANIFEST_BYTES, TAGS_PER_PUSH},
 };
 
@@ -105,6 +106,7 @@ pub(crate) async fn write(call: &mut Call, reference: &Reference) -> Result<Resp
         }
     }
     tx.commit().await?;
+    fault::reach(Point::Staged);
     let mut response = answer::empty(StatusCode::CREATED);
     answer::set(&mut response, header::LOCATION, format!("/v2/{}/manifests/{}", call.repository, pushed.digest));
     answer::set(&mut response, CONTENT_DIGEST, pushed.digest.as_str());

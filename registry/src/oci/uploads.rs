@@ -23,6 +23,7 @@ use crate::{
     Problem,
     account::Actor,
     blob::{Held, blocking, broken},
+    fault::{self, Point},
     limits::{BLOB_BYTES, BLOB_CHUNK_BYTES, UPLOADS_OPEN},
 };
 
@@ -167,7 +168,9 @@ async fn finish_with(call: &mut Call, actor: &Actor, id: &str, digest: ContentDi
     let mut tx = call.registry.db.begin().await?;
     store::bring_blob(&mut tx, digest.as_str(), received.size, now).await?;
     tx.commit().await?;
+    fault::reach(Point::BlobReceived);
     call.registry.blobs.adopt(path, &digest.object()).await?;
+    fault::reach(Point::BlobNamed);
     let mut tx = call.registry.db.begin().await?;
     let namespace = Namespace::of(&mut tx, &call.repository).await?;
     link(call, &mut tx, &namespace, &digest, received.size).await?;
@@ -175,6 +178,7 @@ async fn finish_with(call: &mut Call, actor: &Actor, id: &str, digest: ContentDi
         return Err(unknown_upload());
     }
     tx.commit().await?;
+    fault::reach(Point::BlobLinked);
     Ok(answer::blob_created(&call.repository, &digest))
 }
 

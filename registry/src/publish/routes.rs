@@ -24,6 +24,7 @@ use crate::{
     account::{Action, Actor, Target},
     body::{self, Body},
     clock::Micros,
+    fault::{self, Point},
     limits::{HELD_SHOWN, PROGRESS_WAIT_S},
 };
 
@@ -127,6 +128,7 @@ async fn hand_in(
     let release = statements::accept(&registry, &mut tx, &actor, &package, &version, &bundle).await?;
     let answer = told(&mut tx, release).await?;
     tx.commit().await?;
+    fault::reach(Point::Signed);
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 

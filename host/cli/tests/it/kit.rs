@@ -2,6 +2,7 @@
 
 use std::{
     io::BufReader,
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -52,6 +53,16 @@ impl Server {
         self.url.trim_start_matches("http://").to_owned()
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for it to die by itself: the signal that ended it.
+    pub(crate) fn death(mut self) -> Option<i32> {
+        self.child.wait().unwrap().signal()
+    }
+
     /// Asked to stop; how it ended.
     pub(crate) fn stop(mut self) -> i32 {
         let pid = self.child.id().to_string();
@@ -99,8 +110,15 @@ impl Desk {
     }
 
     pub(crate) fn serve_at(&self, listen: &str, flags: &[&str]) -> Server {
+        self.serve_by(listen, flags, |_| {})
+    }
+
+    /// The same by a command that is changed before it begins.
+    pub(crate) fn serve_by(&self, listen: &str, flags: &[&str], change: impl FnOnce(&mut Command)) -> Server {
         let arguments = [&["serve", "--data", "data", "--listen", listen, "--output", "json"], flags].concat();
-        let mut child = self.command("server-home", &arguments).stderr(Stdio::null()).spawn().unwrap();
+        let mut command = self.command("server-home", &arguments);
+        change(&mut command);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         // It says one document and then nothing: the pipe stays open.
         let told = Value::deserialize(&mut serde_json::Deserializer::from_reader(stdout)).unwrap();
