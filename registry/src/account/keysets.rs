@@ -142,7 +142,8 @@ async fn accept(
             format!("the keyset is one of `{}`: expected `{namespace}`", accepted.namespace),
         ));
     }
-    let now = registry.now();
+    // Versions stand in the log in their order, whatever the clocks of several processes say.
+    let now = previous.map_or(registry.now(), |previous| registry.now().max(previous.created_at + 1));
     let known = previous.map_or(&[][..], |previous| &previous.keys);
     for key in accepted.keys.iter().filter(|key| !known.contains(key)) {
         must_be_free(registry, conn, namespace, key, now).await?;

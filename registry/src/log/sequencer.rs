@@ -2,7 +2,8 @@
 //!
 //! A round has steps, and each is safe to die after:
 //!
-//! 1. *Order.* Under the lease, waiting statements get their places for good. A crash after it: the next round, whosoever it
+//! 1. *Order.* Under the lease, waiting statements get their places for good; a publish statement whose key does not count at
+//!    its place gets none. A crash after it: the next round, whosoever it
 //!    is, finds the same order, so that it makes the same tree.
 //! 2. *Tiles.* Written durably, none of them served yet. A crash between two of them leaves bytes that nobody is shown, and
 //!    that the next round writes again, the same. Even a writer that has lost its lease can only write what is right.
@@ -26,12 +27,19 @@ use super::{
     read::{self, TILES_AT_ONCE, blob_name, damaged},
     store,
 };
-use crate::{Problem, Registry, clock::SECOND, keys, limits::LOG_BATCH_ENTRIES};
+use crate::{
+    Problem, Registry,
+    clock::SECOND,
+    fault::{self, Point},
+    keys,
+    limits::LOG_BATCH_ENTRIES,
+    publish::signers,
+};
 
 /// How long a writer that fell silent keeps others from taking over. Losing it early costs nothing but a round.
 const LEASE: i64 = 10 * SECOND;
 
-/// Where a round stands; tests end the process there.
+/// Where a round stands; tests end or hold the process there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The order is fixed.
@@ -40,7 +48,9 @@ pub enum Step {
     TileWritten,
     /// All of them are.
     TilesWritten,
-    /// The checkpoint's row is committed.
+    /// The checkpoint's row is written, and not committed.
+    Signed,
+    /// It is committed.
     Committed,
     /// Everybody is shown it.
     Published,
@@ -87,6 +97,11 @@ impl Sequencer {
         self
     }
 
+    fn reached(&self, step: Step) {
+        fault::reach(Point::Log(step));
+        (self.at)(step);
+    }
+
     /// One round: whatever waits gets into the log, up to [`LOG_BATCH_ENTRIES`].
     ///
     /// # Errors
@@ -103,7 +118,7 @@ impl Sequencer {
         }
 
         let Some(generation) = self.order(registry).await? else { return Ok(Round::Behind) };
-        (self.at)(Step::Ordered);
+        self.reached(Step::Ordered);
 
         let mut edge = self.edge_at(registry, &newest).await?;
         let from = edge.size();
@@ -112,7 +127,7 @@ impl Sequencer {
             return Ok(Round::Behind);
         }
         self.write(registry, tiles).await?;
-        (self.at)(Step::TilesWritten);
+        self.reached(Step::TilesWritten);
 
         if !self.commit(registry, generation, Some(newest.size), &edge).await? {
             self.edge = None;
@@ -121,10 +136,20 @@ impl Sequencer {
         let grown = edge.size() - from;
         let size = row_size(&edge)?;
         self.edge = Some(edge);
-        (self.at)(Step::Committed);
+        self.reached(Step::Committed);
 
         self.publish(registry, size).await?;
         Ok(Round::Grown(grown))
+    }
+
+    /// Writes no more: whoever is next need not wait for the lease to run out.
+    ///
+    /// # Errors
+    /// 503 if rows are not available; the lease then runs out by itself.
+    pub async fn end(self, registry: &Registry) -> Result<(), Problem> {
+        let mut tx = registry.db.begin().await?;
+        store::end_lease(&mut tx, &self.holder).await?;
+        Ok(tx.commit().await?)
     }
 
     /// The first checkpoint, of the empty tree, so that there is one to begin from.
@@ -137,7 +162,7 @@ impl Sequencer {
         if !self.commit(registry, generation, None, &Edge::empty()).await? {
             return Ok(Round::Behind);
         }
-        (self.at)(Step::Committed);
+        self.reached(Step::Committed);
         self.publish(registry, 0).await?;
         Ok(Round::Grown(0))
     }
@@ -149,7 +174,11 @@ impl Sequencer {
         let Some(generation) = store::take_lease(&mut tx, &self.holder, now + LEASE, now).await? else {
             return Ok(None);
         };
+        let from = store::next_place(&mut tx).await?;
         store::fix_order(&mut tx, LOG_BATCH_ENTRIES).await?;
+        while signers::take_back_void(&mut tx, from, now).await? {
+            store::fix_order(&mut tx, LOG_BATCH_ENTRIES).await?;
+        }
         tx.commit().await?;
         Ok(Some(generation))
     }
@@ -200,7 +229,7 @@ impl Sequencer {
         stream::iter(tiles)
             .map(|(tile, bytes)| async move {
                 registry.blobs.put(&blob_name(tile), bytes).await?;
-                (self.at)(Step::TileWritten);
+                self.reached(Step::TileWritten);
                 Ok::<_, Problem>(())
             })
             .buffer_unordered(TILES_AT_ONCE)
@@ -233,6 +262,7 @@ impl Sequencer {
             Err(error) => return Err(error.into()),
         }
         store::cover(&mut tx, after.unwrap_or(0), size).await?;
+        self.reached(Step::Signed);
         // An error here may mean either: the next round looks at the row.
         tx.commit().await?;
         Ok(true)
@@ -243,7 +273,7 @@ impl Sequencer {
         let mut tx = registry.db.begin().await?;
         store::mark_published(&mut tx, size, registry.now()).await?;
         tx.commit().await?;
-        (self.at)(Step::Published);
+        self.reached(Step::Published);
         Ok(())
     }
 }

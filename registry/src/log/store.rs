@@ -55,6 +55,12 @@ pub(super) async fn logged(conn: &mut Conn, from: i64, limit: i64) -> Result<Vec
         .bind(from).bind(limit).fetch_all(c))
 }
 
+/// The bundle of the statement that an entry is made of, wherever that stands in the log.
+pub(super) async fn bundle_of_entry(conn: &mut Conn, entry: &[u8]) -> Result<Option<Vec<u8>>> {
+    on!(conn, c => sqlx::query_scalar("SELECT bundle FROM statements WHERE leaf = $1")
+        .bind(jackfield_package::Digest::of(entry).to_string()).fetch_optional(c))
+}
+
 // ── The lease ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Takes or renews the lease. None: another holds it.
@@ -77,6 +83,13 @@ pub(super) async fn hold_lease(conn: &mut Conn, holder: &str, generation: i64, u
     Ok(met == 1)
 }
 
+/// Ends the lease of this holder now, if it is his.
+pub(super) async fn end_lease(conn: &mut Conn, holder: &str) -> Result<()> {
+    on!(conn, c => sqlx::query("UPDATE log_lease SET expires_at = 0 WHERE id = 1 AND holder = $1")
+        .bind(holder).execute(c), rows)
+    .map(drop)
+}
+
 // ── The order ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Whether a statement waits for its place.
@@ -86,17 +99,22 @@ pub(super) async fn anything_waits(conn: &mut Conn) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Gives up to `limit` waiting statements their places, oldest first. How many.
+/// The first place that nothing has.
+pub(super) async fn next_place(conn: &mut Conn) -> Result<i64> {
+    on!(conn, c => sqlx::query_scalar("SELECT COALESCE(MAX(idx) + 1, 0) FROM log_entries").fetch_one(c))
+}
+
+/// Gives up to `limit` waiting statements their places, oldest first; of one time, keys before what they sign. How many.
 pub(super) async fn fix_order(conn: &mut Conn, limit: i64) -> Result<u64> {
     on!(conn, c => sqlx::query(
         "INSERT INTO log_entries (idx, statement)
          SELECT (SELECT COALESCE(MAX(idx) + 1, 0) FROM log_entries)
-                    + ROW_NUMBER() OVER (ORDER BY waiting.accepted_at, waiting.digest) - 1,
+                    + ROW_NUMBER() OVER (ORDER BY waiting.accepted_at, waiting.rank, waiting.digest) - 1,
                 waiting.digest
-         FROM (SELECT digest, accepted_at FROM statements
+         FROM (SELECT digest, accepted_at, CASE kind WHEN 'keyset' THEN 0 ELSE 1 END AS rank FROM statements
                WHERE log_index IS NULL
                  AND NOT EXISTS (SELECT 1 FROM log_entries WHERE log_entries.statement = statements.digest)
-               ORDER BY accepted_at, digest LIMIT $1) AS waiting")
+               ORDER BY accepted_at, rank, digest LIMIT $1) AS waiting")
         .bind(limit).execute(c), rows)
 }
 
@@ -201,17 +219,18 @@ pub(super) async fn last_cosigned(conn: &mut Conn, witness: &str) -> Result<i64>
 // ── What is served, for holding it against the log ──────────────────────────────────────────────────────────────────
 
 #[derive(Debug, sqlx::FromRow)]
-pub(super) struct ServedRelease {
+pub(super) struct ReleaseRow {
     pub(super) package: String,
     pub(super) version: String,
     pub(super) component: String,
     pub(super) state: String,
 }
 
-pub(super) async fn served_releases(conn: &mut Conn) -> Result<Vec<ServedRelease>> {
+/// All of them; of one version, what holds it comes last.
+pub(super) async fn releases(conn: &mut Conn) -> Result<Vec<ReleaseRow>> {
     on!(conn, c => sqlx::query_as(
         "SELECT package, version, component, state FROM releases
-         WHERE state IN ('released', 'yanked', 'quarantined', 'revoked') ORDER BY package, version").fetch_all(c))
+         ORDER BY package, version, CASE state WHEN 'rejected' THEN 0 ELSE 1 END").fetch_all(c))
 }
 
 #[derive(Debug, sqlx::FromRow)]

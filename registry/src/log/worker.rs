@@ -37,7 +37,10 @@ async fn sequence(registry: &Shared, stop: &CancellationToken) {
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => break,
         }
+    }
+    if let Err(problem) = sequencer.end(registry).await {
+        tracing::warn!(%problem, "the log's lease could not be given back: the next writer waits for its end");
     }
 }

@@ -11,6 +11,7 @@ mod examination;
 pub mod release;
 pub mod routes;
 pub mod rules;
+pub(crate) mod signers;
 pub mod stage;
 pub mod statements;
 pub mod store;

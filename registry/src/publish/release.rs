@@ -54,8 +54,8 @@ const STEPS: &[(State, &[State])] = &[
     (State::Checking, &[State::Held, State::Rejected, State::Ready]),
     (State::Held, &[State::Checking, State::Rejected]),
     (State::Rejected, &[]),
-    // A key that was revoked before its statement came into the log.
-    (State::Ready, &[State::Logged, State::Held]),
+    // A key that was revoked or replaced before its statement came into the log: nobody was shown it, unless a part was.
+    (State::Ready, &[State::Logged, State::Rejected, State::Held]),
     (State::Logged, &[State::Released, State::Held]),
     (State::Released, &[State::Yanked, State::Quarantined, State::Revoked]),
     (State::Yanked, &[State::Released, State::Quarantined, State::Revoked]),

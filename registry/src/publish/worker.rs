@@ -22,6 +22,7 @@ use super::{
     State, Why, change,
     examination::{Examined, examine},
     rules::{self, Case, RULESET, StoredFacts, Verdict},
+    signers,
     statements::Keys,
     store::{self, Found, Release},
 };
@@ -29,6 +30,7 @@ use crate::{
     Problem, Shared,
     account::{names, namespaces},
     clock::{Micros, SECOND},
+    fault::{self, Point},
     limits::{CHECK_ATTEMPTS, CHECK_LEASE_S, CHECK_RETRY_S, CHECKS_AT_ONCE, CONFUSABLE_PAGE, RELEASES_A_ROUND},
     log::{self, NewStatement, StatementKind},
     oci::{self, Repository},
@@ -98,6 +100,7 @@ impl Worker {
         let mut tx = registry.db.begin().await?;
         let Some(release) = store::claim(&mut tx, &self.holder, until, now).await? else { return Ok(false) };
         tx.commit().await?;
+        fault::reach(Point::Claimed);
         // One that has taken the process down so often is not asked again.
         if release.attempts > CHECK_ATTEMPTS {
             self.put_off(registry, &release, "every examination of it ended before it was over").await?;
@@ -108,7 +111,10 @@ impl Worker {
             () = self.keep(registry, &release) => return Ok(true),
         };
         match examined {
-            Ok(examined) => self.decide(registry, &release, examined).await?,
+            Ok(examined) => {
+                fault::reach(Point::Examined);
+                self.decide(registry, &release, examined).await?;
+            }
             Err(fault) => self.put_off(registry, &release, &fault).await?,
         }
         Ok(true)
@@ -235,7 +241,10 @@ impl Worker {
         };
         let why = Why { actor: "system", reason: reason.as_deref() };
         change(&mut tx, &release.id, State::Checking, next, why, now).await?;
-        Ok(tx.commit().await?)
+        fault::reach(Point::Judged);
+        tx.commit().await?;
+        fault::reach(Point::Passed);
+        Ok(())
     }
 
     /// Takes every release that has passed as far as the log allows. Tells how many came out.
@@ -350,31 +359,31 @@ async fn step(registry: &Shared, release: &Release) -> Result<bool, Problem> {
     bring_out(registry, release).await
 }
 
-/// Whether every statement is in the log for all to see. A key that was revoked before its place there stops the release.
+/// Whether every statement is in the log for all to see. A key that was revoked since, for its place there, stops the release.
 async fn enter_log(registry: &Shared, release: &Release) -> Result<bool, Problem> {
     let package: PackageName = release.package.parse()?;
     let now = registry.now();
     let mut tx = registry.db.begin().await?;
+    // Its statements may have lost their place since it was listed.
+    if store::by_id(&mut tx, &release.id).await?.is_none_or(|now| now.state != State::Ready.as_str()) {
+        return Ok(false);
+    }
     let awaited = store::awaited(&mut tx, &release.id).await?;
     let has = |kind: StatementKind| awaited.iter().any(|statement| statement.kind == kind.as_str());
     if !has(StatementKind::Publish) || !has(StatementKind::Checks) {
         return Err(Problem::internal(&std::io::Error::other("a release that has passed waits for no statement")));
     }
-    let revoked = store::revoked_keys(&mut tx, package.namespace().as_str()).await?;
-    let mut stopped = None;
     for statement in &awaited {
-        let Some(index) = log::published_index(&mut tx, &statement.digest.parse()?).await? else { return Ok(false) };
-        let index = i64::try_from(index).unwrap_or(i64::MAX);
-        let gone =
-            |(id, since): &(String, Option<i64>)| *id == statement.key_id && since.is_none_or(|since| since <= index);
-        if statement.kind == StatementKind::Publish.as_str() && revoked.iter().any(gone) {
-            stopped = Some(format!("the key {} was revoked before its statement came into the log", statement.key_id));
+        if log::published_index(&mut tx, &statement.digest.parse()?).await?.is_none() {
+            return Ok(false);
         }
     }
+    let stopped = signers::judge(&mut tx, &release.id, package.namespace().as_str()).await?.refused;
     let next = if stopped.is_some() { State::Held } else { State::Logged };
     let why = Why { actor: "system", reason: stopped.as_deref() };
     let changed = change(&mut tx, &release.id, State::Ready, next, why, now).await?;
     tx.commit().await?;
+    fault::reach(Point::Logged);
     Ok(changed && next == State::Logged)
 }
 
@@ -395,7 +404,9 @@ async fn bring_out(registry: &Shared, release: &Release) -> Result<bool, Problem
         oci::attach_statement(&mut tx, &repository, &subject, &statement.bundle, now).await?;
     }
     crate::read::search::reindex(&mut tx, &package).await?;
+    fault::reach(Point::Shown);
     tx.commit().await?;
+    fault::reach(Point::Released);
     tracing::info!(package = release.package, version = release.version, "released");
     // After a crash here, or a fault, the index's own worker sees that it is older than the release.
     if let Err(problem) = crate::index::refresh(registry, &package).await {

@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::store::{self, ReleaseRow, StatusRow};
 use crate::{
     Problem, Shared,
-    account::keysets,
     clock::Micros,
     index,
     limits::STATUSES_AT_ONCE,
     log, oci,
     oci::Repository,
+    publish::signers,
     read::{self, search},
 };
 
@@ -178,17 +178,19 @@ async fn signers_gone(
         standing(&of_key, keys).iter().any(|row| row.action == "revoke" && row.since_index.unwrap_or(0) <= at)
     };
     let mut good: Vec<&str> = Vec::new();
-    let mut gone = false;
+    let (mut gone, mut last) = (false, 0);
     for signer in &signers {
         if bad(&signer.key_id, signer.log_index) {
             gone = true;
         } else {
             good.push(&signer.key_id);
+            last = last.max(signer.log_index);
         }
     }
     good.sort_unstable();
     good.dedup();
-    let threshold = keysets::current(conn, namespace).await?.map_or(1, |keyset| keyset.threshold);
+    // As many as were asked for when the last of them signed: later keysets change nothing about it.
+    let threshold = signers::threshold_at(conn, namespace, last).await?;
     Ok(gone && (good.len() as u64) < threshold)
 }
 

@@ -260,6 +260,34 @@ async fn a_writer_that_wakes_up_late_loses() {
 }
 
 #[tokio::test]
+async fn a_writer_that_is_stopped_gives_its_lease_back() {
+    use tokio_util::sync::CancellationToken;
+    for registry in TestRegistry::each().await {
+        submit(&registry, 0..1).await;
+        let stop = CancellationToken::new();
+        let working = tokio::spawn(registry.shared.clone().work(stop.clone()));
+        while registry.get("/log/checkpoint").send().await.status != 200 || checkpoint(&registry).await.size < 1 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        stop.cancel();
+        working.await.unwrap();
+        submit(&registry, 1..2).await;
+        // The clock stands: a lease that was only left would still be held.
+        let mut next = Sequencer::new().unwrap();
+        assert_eq!(next.round(&registry.shared).await.unwrap(), Round::Grown(1), "{}", registry.kind);
+        // Who has no lease gives none back.
+        submit(&registry, 2..3).await;
+        Sequencer::new().unwrap().end(&registry.shared).await.unwrap();
+        assert_eq!(
+            Sequencer::new().unwrap().round(&registry.shared).await.unwrap(),
+            Round::Behind,
+            "{}",
+            registry.kind
+        );
+    }
+}
+
+#[tokio::test]
 async fn with_another_name_or_key_nothing_is_signed() {
     for registry in TestRegistry::each().await {
         submit(&registry, 0..2).await;
@@ -281,47 +309,5 @@ async fn with_another_name_or_key_nothing_is_signed() {
         assert_eq!(checkpoint(&registry).await.size, 2);
         std::fs::write(&tile, good).unwrap();
         assert_eq!(sequence(&registry).await, 1);
-    }
-}
-
-#[tokio::test]
-async fn the_state_is_rebuilt_from_the_log() {
-    use jackfield_package::statement::{KeysetStatement, StatusStatement, status};
-    for registry in TestRegistry::each().await {
-        let key = SigningKey::from_seed([7; 32]);
-        let keyset = KeysetStatement {
-            namespace: "acme".parse().unwrap(),
-            version: 1,
-            threshold: 1,
-            keys: vec![key.public_key()],
-            reason: "first".to_owned(),
-        };
-        let status = StatusStatement {
-            registry: crate::kit::ORIGIN.to_owned(),
-            subject: status::StatusSubject::Release {
-                name: "acme:weather".parse().unwrap(),
-                version: "1.2.3".parse().unwrap(),
-                component: Digest::of(b"component"),
-            },
-            action: status::StatusAction::Yank,
-            reason: "broken".to_owned(),
-            since_index: None,
-            expires: None,
-            by: "user:ada".to_owned(),
-        };
-        let mut tx = registry.shared.db.begin().await.unwrap();
-        for bundle in [keyset.sign(&key), status.sign(&key)] {
-            let statement = NewStatement { bundle, kind: StatementKind::Keyset, ..statement(0) };
-            log::submit(&mut tx, statement, registry.shared.now()).await.unwrap();
-        }
-        tx.commit().await.unwrap();
-        // What waits is not in the log yet.
-        assert_eq!(log::rebuild::rebuild(&registry.shared).await.unwrap(), log::rebuild::Rebuilt::default());
-        sequence(&registry).await;
-        let rebuilt = log::rebuild::rebuild(&registry.shared).await.unwrap();
-        assert_eq!(rebuilt.size, 2, "{}", registry.kind);
-        assert_eq!(rebuilt.keysets[&("acme".to_owned(), 1)], (1, vec![hex::encode(key.public_key().to_bytes())]));
-        assert_eq!(rebuilt.statuses[&("acme:weather".to_owned(), "1.2.3".to_owned())], "yank");
-        assert!(log::rebuild::compare(&registry.shared).await.unwrap().is_empty(), "nothing is served that differs");
     }
 }
