@@ -570,15 +570,25 @@ pub(crate) struct Serve {
     /// What to serve
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Served::Registry)]
     pub(crate) only: Served,
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+    /// The address and port to listen on; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Only look whether the configuration is right and everything answers
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// Where a registry's configuration is, and what is said over it.
+#[derive(Debug, Args)]
+pub(crate) struct Configured {
     /// The configuration (TOML); each key is also a variable JACKFIELD_<KEY>, and a --set
     #[arg(long, value_name = "FILE", env = "JACKFIELD_CONFIG", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
     /// Where keys, the database and the blobs stand
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data: Option<PathBuf>,
-    /// The address and port to listen on; port 0 lets the system choose
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) listen: Option<String>,
     /// The name others know the registry by: a host name. It never changes
     #[arg(long, value_name = "NAME")]
     pub(crate) origin: Option<String>,
@@ -594,9 +604,6 @@ pub(crate) struct Serve {
     /// Any key of the configuration; lists are separated by commas; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Only look whether the configuration is right and everything answers
-    #[arg(long)]
-    pub(crate) check: bool,
 }
 
 /// What `serve` serves.

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::rebuild;
 use crate::{
     context::{Context, read_bounded},
     error::{Done, Failed, Kind},
@@ -94,6 +95,7 @@ pub(crate) async fn run(flags: flags::Log, context: &Context) -> Done {
                 tokio::time::sleep(Duration::from_secs(every.max(1))).await;
             }
         }
+        LogCommand::Rebuild { configured, compare } => rebuild::run(configured, compare, context).await,
         LogCommand::Witness { name, key, passphrase, logs, state, listen } => {
             let key = KeyStore::of(context).secret(&key, || passphrase.read(key.as_str()))?;
             witness(name, key, logs, &state, listen, context).await

@@ -21,6 +21,7 @@ pub(crate) mod new;
 pub(crate) mod outdated;
 pub(crate) mod provider;
 pub(crate) mod publish;
+pub(crate) mod rebuild;
 pub(crate) mod registry;
 pub(crate) mod search;
 pub(crate) mod serve;

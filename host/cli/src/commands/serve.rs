@@ -22,7 +22,7 @@ use crate::{
 const CONFIG_BYTES: u64 = 64 << 10;
 
 pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
-    let config = configuration(&flags)?;
+    let config = configuration(&flags.configured, flags.listen.clone())?;
     let listen: SocketAddr = config.listen.parse().map_err(|_| {
         Failed::usage("config-malformed", format!("`listen` is `{}`: expected an address and a port", config.listen))
             .hint("such as 127.0.0.1:8787, or [::1]:0 for a port that the system chooses")
@@ -58,7 +58,7 @@ fn parts(timeout_s: u64) -> Result<Parts, Failed> {
 }
 
 /// The file, then the environment, then the flags: each over what was before.
-fn configuration(flags: &flags::Serve) -> Result<Config, Failed> {
+pub(super) fn configuration(flags: &flags::Configured, listen: Option<String>) -> Result<Config, Failed> {
     let mut table = match &flags.config {
         Some(path) => {
             let bytes = read_bounded(path, "the configuration", CONFIG_BYTES)?;
@@ -78,7 +78,7 @@ fn configuration(flags: &flags::Serve) -> Result<Config, Failed> {
     }
     let named = [
         ("data", flags.data.as_ref().map(|path| path.display().to_string())),
-        ("listen", flags.listen.clone()),
+        ("listen", listen),
         ("origin", flags.origin.clone()),
         ("public_url", flags.public_url.clone()),
         ("database", flags.database.clone()),
@@ -134,7 +134,7 @@ fn stop_on_signals(stop: CancellationToken) -> Done {
 }
 
 /// What stands in the way of opening.
-fn problem(problem: Problem) -> Failed {
+pub(super) fn problem(problem: Problem) -> Failed {
     let failed = Failed::new(Kind::Fault, problem.code, problem.message);
     match problem.hint {
         Some(hint) => failed.hint(hint),

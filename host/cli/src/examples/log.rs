@@ -22,11 +22,20 @@ Examples:
 
 pub(crate) const LOG_MONITOR: &str = "\
 Alarms: the log went back or shows another face, an entry without its statement, one version published twice, a changed
-keyset, releases in the index and not in the log. Notes: logged releases that the index does not show (yet).
+keyset, releases in any index and not in the log. Notes: logged releases that the index does not show (yet).
 
 Examples:
   jackfield log monitor --once                       # in CI: exit code 3 on an alarm
   jackfield log monitor --every 30 --state /var/lib/monitor.json";
+
+pub(crate) const LOG_REBUILD: &str = "\
+For the registry's operator, on its machine: the releases, their states and the namespaces' keys as the log alone says them, from
+its tiles and the statements. With --compare also what the database serves otherwise. On a registry that is served at the same
+time, what was said in the last seconds may differ: look twice.
+
+Examples:
+  jackfield log rebuild --data jackfield-registry --compare
+  jackfield log rebuild --config registry.toml --compare --output json   # exit code 3 if they differ";
 
 pub(crate) const LOG_WITNESS: &str = "\
 It shows its own key when it starts; the registry's operator puts `<vkey> <url>` into `witnesses`.

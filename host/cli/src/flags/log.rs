@@ -9,7 +9,7 @@ use jackfield_package::{
     log::{KeyName, VerifierKey},
 };
 
-use super::{Passphrase, RegistryUrl};
+use super::{Configured, Passphrase, RegistryUrl};
 use crate::examples;
 
 /// Look into a registry's transparency log, watch it, or witness it
@@ -83,6 +83,15 @@ pub(crate) enum LogCommand {
         /// Seconds between two looks
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         every: u64,
+    },
+    /// Make a registry's state anew from its log, where it is kept, without what it serves
+    #[command(after_help = examples::LOG_REBUILD)]
+    Rebuild {
+        #[command(flatten)]
+        configured: Configured,
+        /// Hold what is served against it; exit code 3 if they differ
+        #[arg(long)]
+        compare: bool,
     },
     /// Cosign the checkpoints of logs that only grow (c2sp.org/tlog-witness)
     #[command(after_help = examples::LOG_WITNESS)]
