@@ -1,5 +1,7 @@
 //! Watching a log: everything that it takes in is read, made anew, and held against what was seen before.
 
+mod indexes;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -13,7 +15,7 @@ use jackfield_package::{
         Checkpoint, Leaf, VerifierKey,
         tile::{Edge, Kind as TileKind, Tile, WIDTH, decode_entries},
     },
-    statement::{Bundle, IndexStatement, KeysetStatement, PublishStatement},
+    statement::{Bundle, KeysetStatement, PublishStatement},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,6 +55,12 @@ struct Seen {
     edge: Vec<String>,
     /// Component by `name@version`, as the log's first statement has it.
     published: BTreeMap<String, String>,
+    /// The package of the log whose index was held against it last; empty: begin at the first.
+    #[serde(default)]
+    held_to: String,
+    /// Where the registry's list of packages goes on; none: from its beginning.
+    #[serde(default)]
+    listed_to: Option<String>,
     /// Alarms that were never resolved: a log does not unsay things.
     alarms: Vec<Finding>,
 }
@@ -151,9 +159,7 @@ impl Monitor {
             judge(index, entry, bundle, &mut seen, &mut report, &mut touched);
         }
         report.read = entries.len() as u64;
-        for name in &touched {
-            self.hold_index(remote, name, &seen, &mut report).await?;
-        }
+        self.hold_indexes(remote, touched, &mut seen, &mut report).await?;
         seen.size = checkpoint.size;
         seen.checkpoint = Some(note.to_string());
         seen.edge = edge.partial().iter().map(|(_, bytes)| STANDARD.encode(bytes)).collect();
@@ -171,50 +177,6 @@ impl Monitor {
         write_aside(&self.path, &bytes, 0o644)?.replace()?;
         self.seen = seen;
         Ok(report)
-    }
-
-    /// The registry's signed index against the log: what is released was logged.
-    async fn hold_index(
-        &self,
-        remote: &Remote,
-        name: &PackageName,
-        seen: &Seen,
-        report: &mut Report,
-    ) -> Result<(), Failed> {
-        let path = format!("/v1/index/{}", name.to_string().replacen(':', "/", 1));
-        let bytes = match remote.get_bytes(&path, jackfield_package::limits::INDEX_BUNDLE_BYTES).await {
-            Ok(bytes) => bytes,
-            Err(failed) if failed.is_not_found() => {
-                report.notes.push(format!("{name} is in the log, and has no index (yet)"));
-                return Ok(());
-            }
-            Err(failed) => return Err(failed),
-        };
-        let index = Bundle::parse_index(&bytes).and_then(|bundle| {
-            IndexStatement::from_verified_payload(bundle.envelope().verified_payload(&self.statements_key)?)
-        });
-        let index = match index {
-            Ok(index) => index,
-            Err(refusal) => {
-                report.alarm("index-invalid", None, format!("the index of {name}: {refusal}"));
-                return Ok(());
-            }
-        };
-        for release in &index.releases {
-            let logged = seen.published.get(&format!("{name}@{}", release.version));
-            if logged != Some(&release.component.to_string()) && index.log_size <= report.checkpoint.size {
-                let message =
-                    format!("{name} {} ({}) is released, and not in the log", release.version, release.component);
-                report.alarm("release-unlogged", None, message);
-            }
-        }
-        let of_package = format!("{name}@");
-        for version in seen.published.keys().filter_map(|key| key.strip_prefix(&of_package)) {
-            if !index.releases.iter().any(|release| release.version.to_string() == version) {
-                report.notes.push(format!("{name} {version} is in the log, and not in the index (yet)"));
-            }
-        }
-        Ok(())
     }
 }
 

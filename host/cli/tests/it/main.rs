@@ -4,8 +4,11 @@
 mod accounts;
 mod cassettes;
 mod conformance;
+mod crash;
+mod full_disk;
 mod install;
 mod kit;
+mod log;
 mod publish;
 mod resumed;
 mod staged;
