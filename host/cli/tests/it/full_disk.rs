@@ -17,8 +17,9 @@ use crate::kit::{Desk, Server};
 const DISK_MIB: u32 = 24;
 /// KiB that are left when a publish begins: it gets further with each.
 const LEFT_KIB: [u64; 6] = [0, 32, 96, 256, 768, 2048];
-/// How long a publish may try on a full disk before room is made.
+/// How long a publish may try on a full disk before room is made: the first one until it gives up and says why.
 const PATIENCE: Duration = Duration::from_secs(6);
+const UNTIL_IT_GIVES_UP: Duration = Duration::from_secs(120);
 
 /// Serves `data` on a file system of its own, which nobody else has mounted and which goes with the process.
 fn serve_on_small_disk(desk: &Desk) -> Server {
@@ -75,7 +76,8 @@ fn on_a_full_disk_nothing_is_released_and_room_lets_it_go_on() {
         let mut publishing =
             desk.command("ada", &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let began = Instant::now();
-        while publishing.try_wait().unwrap().is_none() && began.elapsed() < PATIENCE {
+        let patience = if left_kib == 0 { UNTIL_IT_GIVES_UP } else { PATIENCE };
+        while publishing.try_wait().unwrap().is_none() && began.elapsed() < patience {
             std::thread::sleep(Duration::from_millis(50));
         }
         let _ = publishing.kill();
