@@ -1,22 +1,28 @@
-//! The credential broker of a host's home, on the host's own network.
+//! The credential broker of a host's home, on the host's own network: opened when it is first needed, and once.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-use jackfield_broker::{Broker, flow::Flows, home, sender::Sender};
+use jackfield_broker::{Broker, Error, flow::Flows, home, sender::Sender};
+use tokio::sync::OnceCell;
 
-use crate::{Host, egress::ProviderNetwork};
+/// Its database and its master key are made when somebody first asks for it.
+pub(crate) struct HomeBroker {
+    home: PathBuf,
+    database: Option<String>,
+    network: Arc<dyn Sender>,
+    opened: OnceCell<(Broker, Flows)>,
+}
 
-impl Host {
-    /// The broker of this home and the flows of its providers; made when it is first needed.
-    ///
-    /// # Errors
-    /// Those of [`home::open`].
-    pub async fn broker(&self) -> Result<(Broker, Flows), jackfield_broker::Error> {
-        home::open(self.home(), self.provider_network()).await
+impl HomeBroker {
+    pub(crate) fn new(home: PathBuf, database: Option<String>, network: Arc<dyn Sender>) -> Self {
+        Self { home, database, network, opened: OnceCell::new() }
     }
 
-    /// How providers are reached from here: resolved, classified and connected to as every destination is.
-    pub fn provider_network(&self) -> Arc<dyn Sender> {
-        Arc::new(ProviderNetwork::new(self.transport()))
+    pub(crate) fn network(&self) -> Arc<dyn Sender> {
+        self.network.clone()
+    }
+
+    pub(crate) async fn get(&self) -> Result<&(Broker, Flows), Error> {
+        self.opened.get_or_try_init(|| home::open(&self.home, self.database.as_deref(), self.network.clone())).await
     }
 }

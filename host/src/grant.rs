@@ -3,11 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    path::PathBuf,
     str::FromStr,
 };
 
 use ipnet::IpNet;
+pub use jackfield_broker::attach::Source;
 use jackfield_package::{
     Label, Manifest, Refusal,
     egress::{Any, HostPattern, Method, Methods, Ports},
@@ -33,9 +33,10 @@ pub struct Grant {
     /// Limits that differ from the defaults.
     #[serde(default)]
     pub limits: LimitGrants,
-    /// Where the secret of each `auth` entry stands: a file of mode 0600 that holds it and nothing else.
+    /// Where the secret of each `auth` entry is: in a file of mode 0600 that holds it and nothing else, or in a connection.
+    /// Never the secret itself.
     #[serde(default)]
-    pub credentials: BTreeMap<Label, PathBuf>,
+    pub credentials: BTreeMap<Label, Source>,
     /// The connector's non-secret settings, valid against the manifest's `config` schema.
     #[serde(default)]
     pub config: Map<String, Value>,

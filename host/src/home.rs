@@ -7,6 +7,9 @@
 //! components/<digest>.sigstore.json     the statements it was admitted by, one bundle a line
 //! compiled/<digest>-<engine>.cwasm      derived; may be deleted at any time
 //! installations/<namespace>/<name>.json one record each; the rename that puts it there is the commit point
+//! broker.db                             connections, unless they are in another database; made when first needed
+//! broker.key                            master keys, 0600: without them no connection's secret opens
+//! providers/                            the admin's own OAuth providers, a file each
 //! ```
 //!
 //! Every file is written aside, synced and renamed into place, so a reader sees the old or the new and never half. A crash
@@ -51,10 +54,6 @@ impl Home {
             private_folder(&home.root.join(folder))?;
         }
         Ok(home)
-    }
-
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
     }
 
     pub(crate) fn lock(&self) -> Result<Locked, HostFault> {

@@ -3,20 +3,23 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use jackfield_broker::{Broker, flow::Flows, sender::Sender};
 use jackfield_package::{Digest, Manifest, Package, PackageName, Refusal, Verified, schema::Schema, statement::Bundle};
 use rustls::pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     bindings::types,
+    broker::HomeBroker,
     call::{self, Call, Ended, Entry, Prepared, either},
     compiled::{Compiled, Compiler},
-    egress::{CallEgress, Egress, Meter, Resolve, SystemResolver, Transport, Wire, tls_config},
+    credentials::Attacher,
+    egress::{CallEgress, Egress, Meter, ProviderNetwork, Resolve, SystemResolver, Transport, Wire, tls_config},
     engine::Shards,
     error::Error,
     failure::{Failure, HostFault, LimitExceeded},
@@ -46,6 +49,7 @@ struct Inner {
     home: Home,
     compiled: Compiled,
     shards: Shards,
+    broker: Arc<HomeBroker>,
     transports: Transports,
     live: RwLock<HashMap<PackageName, Arc<Live>>>,
 }
@@ -59,6 +63,7 @@ pub struct HostBuilder {
     root_certificates: Vec<CertificateDer<'static>>,
     transport: Option<Arc<dyn Transport>>,
     shards: usize,
+    database: Option<String>,
 }
 
 impl HostBuilder {
@@ -97,6 +102,13 @@ impl HostBuilder {
         self
     }
 
+    /// Where connections are kept: a URL of PostgreSQL, or of a file. `broker.db` in the home unless set, made when first needed.
+    #[must_use]
+    pub fn database(mut self, url: impl Into<String>) -> Self {
+        self.database = Some(url.into());
+        self
+    }
+
     /// How many engines, each with a pool of instances of its own: as many as threads that run calls.
     #[must_use]
     pub fn shards(mut self, count: usize) -> Self {
@@ -109,6 +121,7 @@ impl HostBuilder {
     /// # Errors
     /// A fault if the home can't be made or read, or the certificates make no sense.
     pub fn build(self) -> Result<Host, HostFault> {
+        let folder = self.home.clone();
         let home = Home::open(self.home)?;
         let compiled = Compiled::new(&home, self.compiler)?;
         let tls = tls_config(&self.root_certificates)
@@ -117,8 +130,13 @@ impl HostBuilder {
             Some(transport) => Transports::Shared(transport),
             None => Transports::Wire { resolver: self.resolver, tls: Box::new(tls) },
         };
+        let network: Box<dyn Transport> = match &transports {
+            Transports::Shared(transport) => Box::new(transport.clone()),
+            Transports::Wire { resolver, tls } => Box::new(Wire::new(resolver.clone(), tls)),
+        };
+        let broker = Arc::new(HomeBroker::new(folder, self.database, Arc::new(ProviderNetwork::new(network))));
         let shards = Shards::new(self.shards);
-        Ok(Host(Arc::new(Inner { home, compiled, shards, transports, live: RwLock::default() })))
+        Ok(Host(Arc::new(Inner { home, compiled, shards, broker, transports, live: RwLock::default() })))
     }
 }
 
@@ -132,7 +150,21 @@ impl Host {
             root_certificates: Vec::new(),
             transport: None,
             shards: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            database: None,
         }
+    }
+
+    /// The broker of this home and the flows of its providers; made when it is first needed.
+    ///
+    /// # Errors
+    /// Those of [`jackfield_broker::home::open`].
+    pub async fn broker(&self) -> Result<(Broker, Flows), jackfield_broker::Error> {
+        self.0.broker.get().await.cloned()
+    }
+
+    /// How providers are reached from here: resolved, classified and connected to as every destination is.
+    pub fn provider_network(&self) -> Arc<dyn Sender> {
+        self.0.broker.network()
     }
 
     /// Installs a verified release with a grant, in place of the release of the same name that was there; one that was
@@ -381,20 +413,14 @@ impl Host {
 
     /// An egress with connections of its own, so that no two installations share one.
     fn egress(&self, manifest: &Manifest, grant: &Grant) -> Result<Egress, Refusal> {
-        Egress::new(manifest, grant, self.transport())
-    }
-
-    /// Connections that nobody else has.
-    pub(crate) fn transport(&self) -> Box<dyn Transport> {
-        match &self.0.transports {
+        let transport: Box<dyn Transport> = match &self.0.transports {
             Transports::Shared(transport) => Box::new(transport.clone()),
-            Transports::Wire { resolver, tls } => Box::new(Wire::new(resolver.clone(), tls)),
-        }
-    }
-
-    /// The folder of installed state.
-    pub(crate) fn home(&self) -> &Path {
-        self.0.home.root()
+            Transports::Wire { resolver, tls } => {
+                let attacher = Attacher::new(manifest.name.clone(), self.0.broker.clone());
+                Box::new(Wire::new(resolver.clone(), tls).attacher(attacher))
+            }
+        };
+        Egress::new(manifest, grant, transport)
     }
 
     /// Whether a grant makes sense for what the manifest asks, and its credentials can be read.

@@ -26,7 +26,7 @@ mod bindings;
 mod broker;
 mod call;
 mod compiled;
-mod credential;
+mod credentials;
 pub mod denial;
 pub mod egress;
 mod engine;

@@ -70,10 +70,6 @@ pub const ASKED_PATH_CHARS: usize = 200;
 pub const RESPONSE_HEADERS: usize = 256;
 /// Hosts that a config field may name for one `{field}` of the manifest.
 pub const TEMPLATE_HOSTS: usize = 64;
-/// Bytes of a secret in a file. The longest tokens in use, JWTs full of groups, stay below 16 KiB.
-pub const SECRET_BYTES: usize = 64 << 10;
-/// Fewest characters of a secret: a shorter one would be blotted out of ordinary text.
-pub const SECRET_BYTES_LEAST: usize = 8;
 /// Milliseconds to resolve, connect and agree on TLS.
 pub const CONNECT_MS: u64 = 10_000;
 /// Milliseconds between tries of a name's addresses (RFC 8305 section 5).

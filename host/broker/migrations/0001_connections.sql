@@ -64,6 +64,7 @@ CREATE TABLE connection_revocations (
 CREATE TABLE connection_events (
     id                  TEXT PRIMARY KEY,      -- msg_ and a UUID v7
     connection          TEXT NOT NULL,
+    seq                 BIGINT NOT NULL,       -- the connection's first, second, …
     tenant              TEXT NOT NULL,
     payload             TEXT NOT NULL,         -- JSON, what is signed
     created_at          BIGINT NOT NULL,
@@ -72,7 +73,7 @@ CREATE TABLE connection_events (
     delivered_at        BIGINT
 );
 CREATE INDEX connection_events_due ON connection_events (next_at) WHERE next_at IS NOT NULL;
-CREATE INDEX connection_events_of ON connection_events (connection, id);
+CREATE UNIQUE INDEX connection_events_of ON connection_events (connection, seq);
 
 -- Every use and every change, and by whom.
 CREATE TABLE connection_audit (

@@ -1,31 +1,54 @@
 //! A broker in a folder of this machine: what `jackfield` and every embedder without a server of its own has.
 //!
 //! ```text
-//! broker.db        its rows (SQLite), mode 0600; secrets in it are sealed
-//! broker.key       the master key, mode 0600; whoever has both files has the secrets
+//! broker.db        its rows (SQLite), mode 0600; secrets in it are sealed; not made where another database is named
+//! broker.key       master keys, mode 0600; whoever has both files has the secrets; not made where the environment has them
 //! providers/       the admin's own providers, a file each
 //! ```
 
 use std::{fs::OpenOptions, io::ErrorKind, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc};
 
 use jackfield_db::{Db, PoolLimits};
+use zeroize::Zeroizing;
 
 use crate::{
-    Broker, Error, Parts, clock::SystemClock, error::Result, flow::Flows, provider::Catalogue, sender::Sender,
-    vault::FileKeys,
+    Broker, Error, Parts,
+    clock::SystemClock,
+    error::Result,
+    flow::Flows,
+    provider::Catalogue,
+    sender::Sender,
+    vault::{FileKeys, KeyManagement, MasterKeys},
 };
 
 /// The folder of an admin's own providers, within a home.
 pub const PROVIDERS_FOLDER: &str = "providers";
 
-/// Opens the broker of a home, which is made if it is not there.
+/// Master keys in the environment, as [`MasterKeys`] reads them.
+pub const MASTER_KEYS: &str = "JACKFIELD_MASTER_KEYS";
+
+/// Opens the broker of a home, with its rows there or in another `database`. The home must be there.
 ///
 /// # Errors
 /// Those of the catalogue and the database; a fault if the folder can't be written.
-pub async fn open(home: &Path, sender: Arc<dyn Sender>) -> Result<(Broker, Flows)> {
+pub async fn open(home: &Path, database: Option<&str>, sender: Arc<dyn Sender>) -> Result<(Broker, Flows)> {
     let catalogue = Catalogue::open(&home.join(PROVIDERS_FOLDER))?;
     let clock = Arc::new(SystemClock);
     let flows = Flows::new(Arc::new(catalogue), sender.clone(), clock.clone());
+    let db = match database {
+        Some(url) => Db::open(url, PoolLimits::default()).await?,
+        None => own_rows(home).await?,
+    };
+    let keys: Arc<dyn KeyManagement> = match std::env::var(MASTER_KEYS) {
+        Ok(keys) => Arc::new(MasterKeys::parse(&Zeroizing::new(keys))?),
+        Err(_) => Arc::new(FileKeys::new(home.join("broker.key"))),
+    };
+    let source = Arc::new(flows.clone());
+    Ok((Broker::open(Parts { db, keys, clock, source, sender, events: None }).await?, flows))
+}
+
+/// SQLite, in a file that nobody else may read: whose accounts there are is nobody's business.
+async fn own_rows(home: &Path) -> Result<Db> {
     let rows = home.join("broker.db");
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&rows) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
@@ -33,14 +56,5 @@ pub async fn open(home: &Path, sender: Arc<dyn Sender>) -> Result<(Broker, Flows
         }
         Ok(_) | Err(_) => {}
     }
-    let db = Db::open(&format!("sqlite://{}", rows.display()), PoolLimits::default()).await?;
-    let parts = Parts {
-        db,
-        keys: Arc::new(FileKeys::new(home.join("broker.key"))),
-        clock,
-        source: Arc::new(flows.clone()),
-        sender,
-        events: None,
-    };
-    Ok((Broker::open(parts).await?, flows))
+    Ok(Db::open(&format!("sqlite://{}", rows.display()), PoolLimits::default()).await?)
 }

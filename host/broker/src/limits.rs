@@ -1,7 +1,7 @@
 //! Every bound of the broker, with its unit and reason.
 
-/// Bytes of one secret at the most. Providers issue tokens of some kilobytes, service accounts have keys of as many; nothing
-/// honest comes near this.
+/// Bytes of one secret at the most. The longest tokens in use, JWTs full of groups, and the keys of service accounts stay below
+/// 16 KiB.
 pub const SECRET_BYTES: usize = 64 << 10;
 
 /// Bytes of an answer from a provider: a token answer has some kilobytes, a userinfo answer a few more.

@@ -366,7 +366,7 @@ pub(crate) struct GrantEdits {
     /// Set a limit, such as fuel=2000000000 or memory-bytes=128MiB; NAME=default takes it back; may be repeated
     #[arg(long, value_name = "LIMIT=VALUE")]
     pub(crate) limit: Vec<LimitSetting>,
-    /// Say which file (mode 0600) holds the secret of an `auth` entry; ID= takes it back; may be repeated
+    /// Say where the secret of an `auth` entry is: a file (mode 0600), or connection:ID; ID= takes it back; may be repeated
     #[arg(long, value_name = "ID=PATH")]
     pub(crate) credential: Vec<CredentialSetting>,
     /// The connector's settings: JSON, or @ and a file

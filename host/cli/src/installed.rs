@@ -63,8 +63,8 @@ pub(crate) fn edit(grant: &mut Grant, edits: &GrantEdits) -> Result<(), Failed> 
         };
     }
     for setting in &edits.credential {
-        match &setting.path {
-            Some(path) => grant.credentials.insert(setting.id.clone(), path.clone()),
+        match &setting.source {
+            Some(source) => grant.credentials.insert(setting.id.clone(), source.clone()),
             None => grant.credentials.remove(&setting.id),
         };
     }
@@ -99,7 +99,7 @@ pub(crate) fn lines(grant: &Grant) -> Vec<(&'static str, String)> {
             .iter()
             .map(|(limit, value)| ("limit", format!("{limit}={value} ({})", asks::amount(*limit, *value)))),
     );
-    lines.extend(grant.credentials.iter().map(|(id, path)| ("credential", format!("{id} from {}", path.display()))));
+    lines.extend(grant.credentials.iter().map(|(id, source)| ("credential", format!("{id} from {source}"))));
     lines.extend(grant.config.iter().map(|(name, value)| ("config", format!("{name} = {value}"))));
     lines
 }

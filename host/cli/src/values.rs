@@ -6,7 +6,10 @@ use std::{
     str::FromStr,
 };
 
-use jackfield_host::{grant::EgressGrant, limits::Limit};
+use jackfield_host::{
+    grant::{EgressGrant, Source},
+    limits::Limit,
+};
 use jackfield_package::Label;
 
 use crate::error::Failed;
@@ -121,20 +124,26 @@ fn number(text: &str) -> Option<u64> {
 #[derive(Clone, Debug)]
 pub(crate) struct CredentialSetting {
     pub(crate) id: Label,
-    pub(crate) path: Option<PathBuf>,
+    pub(crate) source: Option<Source>,
 }
 
 impl FromStr for CredentialSetting {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (id, path) = text.split_once('=').ok_or("expected ID=PATH; the secret itself never stands here")?;
+        let (id, source) = text
+            .split_once('=')
+            .ok_or("expected ID=PATH or ID=connection:CONNECTION; the secret itself never stands here")?;
         let id = label(id)?;
-        if path.is_empty() {
-            return Ok(Self { id, path: None });
+        if source.is_empty() {
+            return Ok(Self { id, source: None });
         }
-        let path = std::path::absolute(path).map_err(|error| error.to_string())?;
-        Ok(Self { id, path: Some(path) })
+        let source = match source.parse() {
+            Ok(Source::File(path)) => Source::File(std::path::absolute(path).map_err(|error| error.to_string())?),
+            Ok(connection) => connection,
+            Err(never) => match never {},
+        };
+        Ok(Self { id, source: Some(source) })
     }
 }
 

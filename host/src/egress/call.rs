@@ -105,7 +105,9 @@ impl CallEgress {
         let response = match timeout_at(until, sending).await {
             Ok(Ok(response)) => response,
             Ok(Err(SendError::Refused(refused))) => {
-                self.meter.unsent();
+                if !refused.sent {
+                    self.meter.unsent();
+                }
                 return Err(self.deny(refused, asked));
             }
             // The transport only knows that the body broke off.

@@ -12,13 +12,14 @@ use std::{
 
 use http::{Method, Uri};
 use ipnet::IpNet;
+use jackfield_broker::attach::Binding;
 use jackfield_package::egress::is_dns_name;
 
 use super::{
     Refused,
     address::{Special, classify, unmapped},
 };
-use crate::{credential::Credential, denial::Layer, grant::EgressGrant, limits::URI_BYTES};
+use crate::{denial::Layer, grant::EgressGrant, limits::URI_BYTES};
 
 /// A host as it is connected to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -134,8 +135,8 @@ pub struct Destination {
     pub(crate) exempt: Vec<IpNet>,
     /// What an admin would grant to reach this destination at special addresses, without the addresses.
     pub(crate) grant: EgressGrant,
-    /// The credentials that are put on the request once TLS stands; none where plain text is spoken.
-    pub(crate) credentials: Vec<Arc<Credential>>,
+    /// The credentials that are put on the request once TLS stands.
+    pub(crate) credentials: Vec<Arc<Binding>>,
 }
 
 impl Destination {

@@ -61,10 +61,10 @@ impl Egress {
         &self.policy
     }
 
-    /// Whether every bound credential can be read now. Asked at install, so that a wrong file shows at once and not in
-    /// the first call; each request reads the file anew.
+    /// Whether every credential that lies in a file can be read now. Asked at install, so that a wrong file shows at once and not
+    /// in the first call; each request reads the file anew.
     pub fn check_credentials(&self) -> Result<(), Refusal> {
-        self.policy.credentials().iter().try_for_each(|credential| credential.load().map(drop))
+        self.policy.credentials().iter().try_for_each(|credential| credential.check())
     }
 
     /// The id of the `auth` entry that is bound, if one is: of several the first in the manifest.
@@ -88,12 +88,14 @@ pub struct Refused {
     pub fix: Option<String>,
     /// What an admin would have to grant, where that is the fix.
     pub grant: Option<Box<EgressGrant>>,
+    /// Whether the service may have got the request, or one like it, before.
+    pub sent: bool,
 }
 
 impl Refused {
     /// A no without a fix.
     pub fn new(layer: Layer, reason: impl Into<String>) -> Self {
-        Self { layer, reason: reason.into(), fix: None, grant: None }
+        Self { layer, reason: reason.into(), fix: None, grant: None, sent: false }
     }
 
     fn fix(mut self, fix: String) -> Self {

@@ -9,9 +9,11 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, Method, Uri, header};
 use ipnet::IpNet;
+use jackfield_broker::attach::{Binding, Place, Source, decode_query};
 use jackfield_package::{
     Manifest, PackageName, Refusal,
     egress::{Any, Egress as Asked, HostPattern, Methods, Ports},
+    manifest::Auth,
 };
 use serde_json::{Map, Value};
 
@@ -22,7 +24,6 @@ use super::{
     template::{Schema, Template},
 };
 use crate::{
-    credential::{Credential, Place},
     denial::Layer,
     grant::{EgressGrant, Grant},
 };
@@ -32,7 +33,7 @@ pub struct Policy {
     connector: PackageName,
     asked: Vec<Rule>,
     granted: Vec<Granted>,
-    credentials: Vec<Arc<Credential>>,
+    credentials: Vec<Arc<Binding>>,
     templates: Vec<(Template, Rule)>,
     schema: Schema,
     config: Map<String, Value>,
@@ -91,7 +92,7 @@ impl Policy {
     }
 
     /// The credentials that the admin has bound.
-    pub(crate) fn credentials(&self) -> &[Arc<Credential>] {
+    pub(crate) fn credentials(&self) -> &[Arc<Binding>] {
         &self.credentials
     }
 
@@ -177,24 +178,20 @@ impl Policy {
         Ok(())
     }
 
-    /// Where a credential is bound for the host, its places are the host's alone, over http too.
+    /// Where a credential is bound for the host, its places are the host's alone, and plain text is not spoken.
     fn judge_credential_places(
         &self,
         target: &Target,
         uri: &Uri,
         headers: &HeaderMap,
-    ) -> Result<Vec<Arc<Credential>>, Refused> {
+    ) -> Result<Vec<Arc<Binding>>, Refused> {
         let host = target.host.pattern_text();
-        let bound: Vec<&Arc<Credential>> = self.credentials.iter().filter(|known| known.is_for(&host)).collect();
+        let bound: Vec<&Arc<Binding>> = self.credentials.iter().filter(|known| known.is_for(&host)).collect();
         for credential in &bound {
-            let own = match credential.place() {
-                Place::Header(name) => Some(name),
-                Place::Query(_) => None,
-            };
-            let taken = [&header::AUTHORIZATION, &header::COOKIE]
+            let taken = [header::AUTHORIZATION, header::COOKIE]
                 .into_iter()
-                .chain(own)
-                .find(|name| headers.contains_key(*name));
+                .chain(credential.headers())
+                .find(|name| headers.contains_key(name));
             if let Some(name) = taken {
                 return Err(self.taken(credential, &format!("header `{name}`"), target));
             }
@@ -204,11 +201,18 @@ impl Policy {
                 return Err(self.taken(credential, &format!("query parameter `{name}`"), target));
             }
         }
-        // A credential goes over https only.
-        Ok(if target.tls { bound.into_iter().cloned().collect() } else { Vec::new() })
+        if let Some(credential) = bound.first()
+            && !target.tls
+        {
+            let id = credential.id();
+            let reason = format!("the credential `{id}` is bound for {}, and goes over https only", target.host);
+            let fix = format!("send the request over https, or take the credential away: --credential {id}=");
+            return Err(Refused::new(Layer::Credential, reason).fix(fix));
+        }
+        Ok(bound.into_iter().cloned().collect())
     }
 
-    fn taken(&self, credential: &Credential, place: &str, target: &Target) -> Refused {
+    fn taken(&self, credential: &Binding, place: &str, target: &Target) -> Refused {
         let reason = format!(
             "the {place} is the host's to set, because the credential `{}` is bound for {}",
             credential.id(),
@@ -248,9 +252,9 @@ impl Policy {
         of_field.flat_map(|(template, _)| template.hosts().iter().cloned()).collect()
     }
 
-    fn bind(&self, manifest: &Manifest, grant: &Grant) -> Result<Vec<Arc<Credential>>, Refusal> {
-        let mut credentials: Vec<Arc<Credential>> = Vec::new();
-        for (id, path) in &grant.credentials {
+    fn bind(&self, manifest: &Manifest, grant: &Grant) -> Result<Vec<Arc<Binding>>, Refusal> {
+        let mut credentials: Vec<Arc<Binding>> = Vec::new();
+        for (id, source) in &grant.credentials {
             let Some(auth) = manifest.auth.iter().find(|auth| auth.id == *id) else {
                 let known: Vec<_> = manifest.auth.iter().map(|auth| format!("`{}`", auth.id)).collect();
                 let message = format!("the grant holds a credential `{id}`, which the manifest does not ask for");
@@ -261,7 +265,7 @@ impl Policy {
                 HostPattern::Template(field) => self.hosts_of(field),
                 host => vec![host.clone()],
             });
-            let credential = Credential::bind(auth, hosts.collect(), path)?;
+            let credential = bind(auth, hosts.collect(), source)?;
             if let Some(rival) = credentials.iter().find(|other| credential.is_rival_of(other)) {
                 let message =
                     format!("the credentials `{}` and `{id}` would stand in the same place of a request", rival.id());
@@ -344,8 +348,18 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// A binding whose headers are not the host's own.
+fn bind(auth: &Auth, hosts: Vec<HostPattern>, source: &Source) -> Result<Binding, Refusal> {
+    let binding = Binding::new(auth, hosts, source.clone())?;
+    if binding.headers().iter().any(super::is_host_header) {
+        let message = format!("the credential `{}` names a header that can't carry a credential", auth.id);
+        return Err(Refusal::new("credential-not-attachable", message));
+    }
+    Ok(binding)
+}
+
 /// The names in a query, decoded.
 fn query_names(uri: &Uri) -> impl Iterator<Item = String> {
     let pairs = uri.query().unwrap_or_default().split(['&', ';']);
-    pairs.map(|pair| crate::credential::decode_query(pair.split('=').next().unwrap_or_default()))
+    pairs.map(|pair| decode_query(pair.split('=').next().unwrap_or_default()))
 }

@@ -16,9 +16,11 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use http_body::{Body as _, Frame};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
+use jackfield_broker::attach::{Attached, NotAttached, StreamCleaner};
+use jackfield_package::Refusal;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName},
@@ -37,7 +39,7 @@ use super::{
     transport::{Body, HttpError, Outgoing, SendError, Sending, Transport},
 };
 use crate::{
-    credential::{Attached, NotAttached, StreamCleaner},
+    credentials::{Attacher, attach},
     denial::Layer,
     grant::EgressGrant,
     limits::{CONNECT_ADDRESSES, CONNECT_STAGGER_MS, HEADER_BYTES, RESPONSE_HEADERS, TLS_SESSIONS},
@@ -48,6 +50,7 @@ pub struct Wire {
     resolver: Arc<dyn Resolve>,
     tls: TlsConnector,
     pool: Arc<Pool>,
+    attacher: Option<Attacher>,
 }
 
 impl Wire {
@@ -56,7 +59,14 @@ impl Wire {
         let mut tls = tls.clone();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         tls.resumption = rustls::client::Resumption::in_memory_sessions(TLS_SESSIONS);
-        Self { resolver, tls: Arc::new(tls).into(), pool: Arc::default() }
+        Self { resolver, tls: Arc::new(tls).into(), pool: Arc::default(), attacher: None }
+    }
+
+    /// One that can attach credentials of connections; without, only those that lie in files.
+    #[must_use]
+    pub(crate) fn attacher(mut self, attacher: Attacher) -> Self {
+        self.attacher = Some(attacher);
+        self
     }
 
     #[cfg(test)]
@@ -83,19 +93,58 @@ impl Transport for Wire {
 }
 
 impl Wire {
+    /// Attaches, sends, and after a 401 renews once and sends again, if that is safe.
     async fn exchange(&self, outgoing: Outgoing) -> Result<http::Response<Body>, SendError> {
-        let Outgoing { destination, mut request, connect_timeout } = outgoing;
-        let attached = load_secrets(&destination).await?;
-        let waiting = self.pool.take(&destination);
+        let Outgoing { destination, request, connect_timeout } = outgoing;
+        let bindings = &destination.credentials;
+        let purpose = format!("{} {destination}", request.method());
+        let attached = attach(self.attacher.as_ref(), bindings, &purpose).await.map_err(not_readable)?;
+        let (request, body) = match bindings.iter().any(|binding| binding.needs_body()) {
+            true => whole(request).await?,
+            false => (request, Bytes::new()),
+        };
+        let of_connections = self.attacher.as_ref().filter(|_| bindings.iter().any(|b| b.is_of_a_connection()));
+        let Some(attacher) = of_connections else {
+            return self.once(&destination, request, attached, &body, connect_timeout).await;
+        };
+        let mut again = is_repeatable(&request, &body).then(|| copy_of(&request, &body));
+        let mut sending = (request, attached);
+        loop {
+            let (request, attached) = sending;
+            let before = attached.share();
+            let response = self.once(&destination, request, attached, &body, connect_timeout).await?;
+            if response.status() != StatusCode::UNAUTHORIZED {
+                attacher.taken(&before).await;
+                return Ok(response);
+            }
+            let anew = attacher.attach_anew(&before).await;
+            match (anew.map_err(|refusal| Refused { sent: true, ..not_readable(refusal) })?, again.take()) {
+                (Some(newer), Some(request)) => sending = (request, newer),
+                // What is not safe to repeat is the guest's to decide about; its next request has the newer token.
+                _ => return Ok(response),
+            }
+        }
+    }
+
+    /// One exchange with what is attached.
+    async fn once(
+        &self,
+        destination: &Destination,
+        mut request: http::Request<Body>,
+        mut attached: Attached,
+        body: &Bytes,
+        connect_timeout: Duration,
+    ) -> Result<http::Response<Body>, SendError> {
+        let waiting = self.pool.take(destination);
         let mut waited = waiting.is_some();
         let mut connection = match waiting {
             Some(connection) => connection,
-            None => self.connect(&destination, connect_timeout).await?,
+            None => self.connect(destination, connect_timeout).await?,
         };
         if destination.tls() {
-            attached.put_on(&mut request).map_err(not_attached)?;
+            attached.put_on(&mut request, &destination.host_header(), body).map_err(not_attached)?;
         }
-        to_origin_form(&destination, &mut request)?;
+        to_origin_form(destination, &mut request)?;
         let response = loop {
             match connection.sender.try_send_request(request).await {
                 Ok(response) => break response,
@@ -103,7 +152,7 @@ impl Wire {
                     Some(unsent) if waited => {
                         request = unsent;
                         waited = false;
-                        connection = self.connect(&destination, connect_timeout).await?;
+                        connection = self.connect(destination, connect_timeout).await?;
                     }
                     _ => return Err(from_hyper(failed.error()).into()),
                 },
@@ -114,7 +163,7 @@ impl Wire {
         }
         let (mut parts, incoming) = response.into_parts();
         attached.clean_headers(&mut parts.headers);
-        let lease = Some(Lease::new(connection, self.pool.clone(), &destination));
+        let lease = Some(Lease::new(connection, self.pool.clone(), destination));
         let body = ResponseBody { incoming, lease, cleaner: attached.cleaner(), trailers: None, attached };
         Ok(http::Response::from_parts(parts, body.boxed_unsync()))
     }
@@ -210,21 +259,38 @@ fn to_origin_form(destination: &Destination, request: &mut http::Request<Body>) 
     Ok(())
 }
 
-async fn load_secrets(destination: &Destination) -> Result<Attached, SendError> {
-    let credentials = destination.credentials.clone();
-    if credentials.is_empty() || !destination.tls() {
-        return Ok(Attached::load(Vec::new()).map_err(NotAttached::Unreadable).map_err(not_attached)?);
-    }
-    let loaded = tokio::task::spawn_blocking(move || Attached::load(credentials)).await;
-    let loaded = loaded.map_err(|_| HttpError::InternalError(None))?;
-    Ok(loaded.map_err(NotAttached::Unreadable).map_err(not_attached)?)
+/// The request with its body at hand, which the caller has put a cap on.
+async fn whole(request: http::Request<Body>) -> Result<(http::Request<Body>, Bytes), SendError> {
+    let (parts, body) = request.into_parts();
+    let bytes = body.collect().await?.to_bytes();
+    Ok((http::Request::from_parts(parts, full(bytes.clone())), bytes))
+}
+
+fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Whether doing it twice is the same as doing it once (RFC 9110 section 9.2.2), and its body can be said twice.
+fn is_repeatable(request: &http::Request<Body>, body: &Bytes) -> bool {
+    request.method().is_idempotent() && (!body.is_empty() || request.body().is_end_stream())
+}
+
+fn copy_of(request: &http::Request<Body>, body: &Bytes) -> http::Request<Body> {
+    let mut copy = http::Request::new(full(body.clone()));
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
+fn not_readable(refusal: Refusal) -> Refused {
+    let Refusal { message, hint, .. } = refusal;
+    Refused { fix: hint, ..Refused::new(Layer::Credential, message) }
 }
 
 fn not_attached(why: NotAttached) -> Refused {
     match why {
-        NotAttached::Unreadable(refusal) => {
-            Refused { layer: Layer::Credential, reason: refusal.message, fix: refusal.hint, grant: None }
-        }
+        NotAttached::Unreadable(refusal) => not_readable(refusal),
         NotAttached::AlreadyThere(id) => {
             Refused::new(Layer::Credential, format!("the request already holds the secret of the credential `{id}`"))
         }

@@ -9,7 +9,7 @@ use jackfield_host::{
     Compiler, Error, Host, Installation, Invocation, Outcome,
     egress::Resolve,
     failure::HostFault,
-    grant::{Grant, OperationGrant},
+    grant::{Grant, OperationGrant, Source},
     limits::Limit,
 };
 use jackfield_package::{Label, Manifest, PackageName, Verified, manifest::Attach, statement::Bundle, verify::verify};
@@ -161,7 +161,7 @@ impl<'a> Installing<'a> {
         let path = self.on.home().join(format!("{id}.secret"));
         std::fs::write(&path, secret).expect("a secret's file");
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("its mode");
-        self.grant.credentials.insert(id.parse::<Label>().expect("an id"), path);
+        self.grant.credentials.insert(id.parse::<Label>().expect("an id"), Source::File(path));
         self.package = self.package.auth(id, hosts, attach);
         self
     }

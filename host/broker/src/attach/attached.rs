@@ -18,7 +18,7 @@ use crate::{Connection, Secret, clock::Micros};
 
 /// What was got for one exchange.
 pub struct Attached {
-    pub(super) loaded: Vec<Loaded>,
+    pub(super) loaded: Vec<Arc<Loaded>>,
     /// When requests are signed.
     pub(super) now: Micros,
     pub(super) blot: Arc<Blot>,
@@ -42,12 +42,18 @@ pub enum NotAttached {
 impl Attached {
     pub(super) fn new(loaded: Vec<Loaded>, now: Micros) -> Self {
         let blot = Blot::of(loaded.iter().flat_map(|loaded| loaded.binding.forms_of(&loaded.secret)));
-        Self { loaded, now, blot: Arc::new(blot) }
+        Self { loaded: loaded.into_iter().map(Arc::new).collect(), now, blot: Arc::new(blot) }
     }
 
     /// Nothing to attach.
     pub fn none() -> Self {
         Self { loaded: Vec::new(), now: 0, blot: Arc::default() }
+    }
+
+    /// The same once more, for what is to be said about it after the exchange has taken it over.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self { loaded: self.loaded.clone(), now: self.now, blot: self.blot.clone() }
     }
 
     /// Whether there is anything to attach.
@@ -62,7 +68,7 @@ impl Attached {
     /// # Errors
     /// Why nothing was attached; then the request is as it was, or must be thrown away.
     pub fn put_on<B>(&mut self, request: &mut http::Request<B>, host: &str, body: &Bytes) -> Result<(), NotAttached> {
-        for Loaded { binding, secret, .. } in &self.loaded {
+        for Loaded { binding, secret, .. } in self.loaded.iter().map(|loaded| &**loaded) {
             let own = Blot::of(binding.forms_of(secret));
             let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
             let in_headers = request
@@ -74,7 +80,7 @@ impl Attached {
             }
         }
         let mut signatures = Vec::new();
-        for Loaded { binding, secret, .. } in &self.loaded {
+        for Loaded { binding, secret, .. } in self.loaded.iter().map(|loaded| &**loaded) {
             let unwritable = || {
                 let message = format!("the credential `{}` can't be written on a request", binding.id);
                 NotAttached::Unreadable(Refusal::new("secret-malformed", message))

@@ -1,6 +1,6 @@
 //! Which credential goes where.
 
-use std::path::PathBuf;
+use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr};
 
 use http::{HeaderName, header};
 use jackfield_package::{
@@ -32,6 +32,46 @@ pub enum Source {
     File(PathBuf),
     /// In the vault.
     Connection(ConnectionId),
+}
+
+/// What stands before a connection's id in the text form.
+const OF_A_CONNECTION: &str = "connection:";
+
+/// `connection:con_…`, or a path.
+impl FromStr for Source {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let id = text.strip_prefix(OF_A_CONNECTION).and_then(|id| id.parse().ok());
+        Ok(id.map_or_else(|| Self::File(PathBuf::from(text)), Self::Connection))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Connection(id) => write!(f, "{OF_A_CONNECTION}{id}"),
+        }
+    }
+}
+
+impl serde::Serialize for Source {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::File(path) => path.serialize(serializer),
+            Self::Connection(_) => serializer.collect_str(self),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Source {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match String::deserialize(deserializer)?.parse() {
+            Ok(source) => source,
+            Err(never) => match never {},
+        })
+    }
 }
 
 /// Where on a request a credential stands.

@@ -71,7 +71,7 @@ impl Broker {
     pub async fn attach_anew(&self, attached: &Attached) -> Result<Option<Attached>> {
         let mut loaded = Vec::with_capacity(attached.loaded.len());
         let mut newer = false;
-        for Loaded { binding, secret, connection } in &attached.loaded {
+        for Loaded { binding, secret, connection } in attached.loaded.iter().map(|loaded| &**loaded) {
             let fresh = match connection {
                 Some(connection) => self.rejected(&connection.id, connection.generation).await?,
                 None => None,

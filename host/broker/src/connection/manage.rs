@@ -95,7 +95,9 @@ impl Broker {
         }
         // A refresh that runs meanwhile has a smaller fence now, and can't overwrite this.
         let (base, fence) = (connection.generation, refresh::store::seize(&mut tx, id).await?);
-        let stored = store::store_generation(&mut tx, id, base, fence, tokens, times(tokens, now)).await?;
+        let renews = tokens.refresh.is_some() || connection.terms.grant.renews_by_itself();
+        let lasts = times(tokens, renews, now);
+        let stored = store::store_generation(&mut tx, id, base, fence, tokens, lasts).await?;
         let generation = stored.ok_or_else(|| {
             Error::refused("connection-state", format!("the connection `{id}` was changed meanwhile")).hint("try again")
         })?;

@@ -131,9 +131,11 @@ impl Connection {
         self.generation > 0 && self.rejected_generation == self.generation
     }
 
-    /// Whether there is a token that services may still take.
+    /// Whether there is a token that services may still take. One that nothing renews is tried although a service refused it once:
+    /// there is no other.
     pub(crate) fn works_at(&self, now: Micros) -> bool {
-        self.generation > 0 && !self.is_rejected() && self.expires_at.is_none_or(|expires| now < expires)
+        let refused = self.is_rejected() && self.renews();
+        self.generation > 0 && !refused && self.expires_at.is_none_or(|expires| now < expires)
     }
 
     /// The answer to whoever wants to use it in a state that does not allow it.

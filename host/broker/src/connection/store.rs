@@ -238,15 +238,17 @@ pub(super) async fn insert_event(
     now: Micros,
 ) -> Result<()> {
     on!(conn, c => sqlx::query(
-        "INSERT INTO connection_events (id, connection, tenant, payload, created_at, attempts, next_at)
-         VALUES ($1, $2, $3, $4, $5, 0, $6)")
+        "INSERT INTO connection_events (id, connection, seq, tenant, payload, created_at, attempts, next_at)
+         VALUES ($1, $2, (SELECT COALESCE(MAX(seq), 0) + 1 FROM connection_events WHERE connection = $2), $3, $4, $5, 0,
+             $6)")
         .bind(id).bind(of.id.as_str()).bind(&of.tenant).bind(payload).bind(now).bind(due).execute(c), rows)?;
     Ok(())
 }
 
 pub(super) async fn due_events(conn: &mut Conn, now: Micros, limit: i64) -> Result<Vec<EventRow>> {
     on!(conn, c => sqlx::query_as(
-        "SELECT id, payload, attempts, next_at FROM connection_events WHERE next_at <= $1 ORDER BY id LIMIT $2")
+        "SELECT id, payload, attempts, next_at FROM connection_events WHERE next_at <= $1
+         ORDER BY created_at, connection, seq LIMIT $2")
         .bind(now).bind(limit).fetch_all(c))
 }
 
@@ -273,7 +275,7 @@ pub(super) async fn settle_event(
 /// What a connection's events said, in their order.
 #[cfg(test)]
 pub(crate) async fn events_of(conn: &mut Conn, id: &ConnectionId) -> Result<Vec<String>> {
-    on!(conn, c => sqlx::query_scalar("SELECT payload FROM connection_events WHERE connection = $1 ORDER BY id")
+    on!(conn, c => sqlx::query_scalar("SELECT payload FROM connection_events WHERE connection = $1 ORDER BY seq")
         .bind(id.as_str()).fetch_all(c))
 }
 

@@ -1,9 +1,13 @@
 //! Getting the next token, once, whoever asks and however many.
 //!
-//! 1. Callers in this process wait for one another, connection by connection. 2. One process takes the lease row, whose life
-//! is longer than the provider has to answer, with a fence that grows. 3. It reads the connection again: somebody may have been
-//! there before. 4. It writes down what it is about to do. 5. It asks the provider. 6. It swaps the answer in, if the generation
-//! is still the one it began with, before anybody gets an answer. The work goes on when whoever asked for it has gone.
+//! 1. Callers in this process wait for one another, connection by connection.
+//! 2. One process takes the lease row, whose life is longer than the provider has to answer, with a fence that grows.
+//! 3. It reads the connection again: somebody may have been there before.
+//! 4. It writes down what it is about to do.
+//! 5. It asks the provider.
+//! 6. It swaps the answer in, if the generation is still the one it began with, before anybody gets an answer.
+//!
+//! The work goes on when whoever asked for it has gone.
 //!
 //! What a crash leaves behind: before 5, a lease that runs out. After 5, also an intent: the provider may have spent the refresh token
 //! on an answer that nobody has. The next holder asks all the same, since many providers forgive that once, and says so if not.
@@ -49,14 +53,17 @@ impl Need {
     }
 }
 
-/// From when to when a token set lasts, if it was got now.
-pub(crate) fn times(tokens: &TokenSet, now: Micros) -> connections::Times {
+/// From when to when a token set lasts, if it was got now. One that nothing renews is due when it ends.
+pub(crate) fn times(tokens: &TokenSet, renews: bool, now: Micros) -> connections::Times {
     let after = |seconds: u64| now.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND));
     let expires_at = tokens.expires_in_s.map(after);
     connections::Times {
         issued_at: now,
         expires_at,
-        due_at: expires_at.map(|expires| expires - (REFRESH_AHEAD_S * SECOND).min((expires - now) / 2)),
+        due_at: expires_at.map(|expires| match renews {
+            true => expires - (REFRESH_AHEAD_S * SECOND).min((expires - now) / 2),
+            false => expires,
+        }),
         refresh_expires_at: tokens.refresh_expires_in_s.map(after),
     }
 }
@@ -104,8 +111,10 @@ impl Broker {
             return Ok(Some(connection));
         }
         let now = self.now();
-        let repeated = connection.rejected_generation + 1 == generation
-            && connection.issued_at.is_some_and(|issued| now - issued < REJECT_PAUSE_S * SECOND);
+        let just_issued = |issued| (0..REJECT_PAUSE_S * SECOND).contains(&(now - issued));
+        let repeated = connection.rejected_generation > 0
+            && connection.rejected_generation + 1 == generation
+            && connection.issued_at.is_some_and(just_issued);
         if repeated || !connection.state.is_usable() {
             return Ok(None);
         }

@@ -51,7 +51,7 @@ impl Broker {
         let sealer = self.vault().key(&mut self.db().read().await?, connection.owner()).await?;
         let mut tx = self.db().begin().await?;
         let base = connection.generation;
-        let stored = connections::store_generation(&mut tx, id, base, *fence, tokens, times(tokens, now)).await?;
+        let stored = connections::store_generation(&mut tx, id, base, *fence, tokens, times(tokens, true, now)).await?;
         let (Some(generation), Some(sealer)) = (stored, sealer) else {
             drop(tx);
             return self.came_too_late(attempt, tokens).await;

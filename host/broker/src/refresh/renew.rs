@@ -131,14 +131,14 @@ impl Broker {
         };
         if held.refresh.is_none() && !connection.terms.grant.renews_by_itself() {
             let message = "the token has ended, and the provider gave none to renew it with".to_owned();
-            return refuse(true, false, "refresh-impossible", message);
+            return refuse(true, false, "refresh-token-missing", message);
         }
         let limit = Duration::from_millis(PROVIDER_TIMEOUT_MS);
         match timeout(limit, self.source().renew(&connection.terms, held)).await {
             Ok(answer) => answer,
             Err(_) => {
                 let message = format!("the provider did not answer within {} s", limit.as_secs());
-                refuse(false, true, "provider-timeout", message)
+                refuse(false, true, "provider-timed-out", message)
             }
         }
     }

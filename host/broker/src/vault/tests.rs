@@ -123,6 +123,14 @@ async fn another_master_key_says_which_one_is_missing() {
     assert_eq!(MasterKeys::parse("\n").err().unwrap().code(), "master-key-malformed");
 }
 
+/// As whoever turns keys over should: readers see the old file or the new one.
+fn put_in_place(path: &std::path::Path, text: &str) {
+    let aside = path.with_extension("aside");
+    std::fs::write(&aside, text).unwrap();
+    std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::rename(aside, path).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_key_is_turned_over_while_others_read() {
     for test in TestDb::each().await {
@@ -136,7 +144,7 @@ async fn a_master_key_is_turned_over_while_others_read() {
         }
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let old = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, format!("{old}{}\n", testing::master_key(9))).unwrap();
+        put_in_place(&path, &format!("{old}{}\n", testing::master_key(9)));
 
         let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let readers: Vec<_> = ids
@@ -160,7 +168,7 @@ async fn a_master_key_is_turned_over_while_others_read() {
         assert_eq!(done.moved, 5);
         assert_eq!(done.masters.len(), 1, "nothing uses the old key: {:?}", done.masters);
         // So it can be taken out.
-        std::fs::write(&path, format!("{}\n", testing::master_key(9))).unwrap();
+        put_in_place(&path, &format!("{}\n", testing::master_key(9)));
         for id in &ids {
             assert!(opens(&broker, id).await.is_ok());
         }

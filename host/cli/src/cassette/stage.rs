@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io::Write as _, os::unix::fs::OpenOptionsEx
 
 use jackfield_host::{
     Denial, FileSource, Invocation, Outcome,
-    grant::Grant,
+    grant::{Grant, Source},
     limits::{Limit, Limits},
 };
 use jackfield_package::{Label, Package, manifest::AuthType};
@@ -48,7 +48,7 @@ impl<'a> Stage<'a> {
         grant.limits.extend(ceilings.iter().map(|(limit, most)| (*limit, asked.get(*limit).min(*most))));
         grant.config = config;
         for id in self.bound(&connection)? {
-            grant.credentials.insert(id.clone(), self.no_secret(&id)?);
+            grant.credentials.insert(id.clone(), Source::File(self.no_secret(&id)?));
         }
         let installation = self.sandbox.install(self.package, grant).await?;
 

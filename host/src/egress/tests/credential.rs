@@ -5,6 +5,7 @@ use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf};
 use tempfile::TempDir;
 
 use super::*;
+use crate::grant::Source;
 
 const SECRET: &str = "s3cr3t/canary+token";
 
@@ -37,7 +38,7 @@ fn bound(vault: &Vault, auth: Value, secret: &str) -> (Manifest, Grant) {
         "* http://other.example.com:* via 127.0.0.1",
         "* http://127.0.0.1:*",
     ]);
-    grant.credentials.insert("key".parse().unwrap(), vault.file("secret", &format!("{secret}\n"), 0o600));
+    grant.credentials.insert("key".parse().unwrap(), Source::File(vault.file("secret", &format!("{secret}\n"), 0o600)));
     (manifest, grant)
 }
 
@@ -90,12 +91,15 @@ async fn a_credential_goes_to_its_host_over_tls_and_nowhere_else() {
     let bench = bench(&policy, &[&secure]);
     bench.get(&format!("https://other.example.com:{}/", secure.port())).await.unwrap();
     bench.get(&format!("https://127.0.0.1:{}/", secure.port())).await.unwrap();
-    bench.get(&format!("http://api.example.com:{}/", plain.port())).await.unwrap();
+    // Bound for the host, and plain text: that is said, and nothing leaves.
+    let denial = bench.denied(request("GET", &format!("http://api.example.com:{}/", plain.port()), &[], "")).await;
+    assert_eq!(denial.layer, Layer::Credential);
+    assert!(denial.reason.contains("https only"), "{}", denial.reason);
     bench.get(&format!("http://127.0.0.1:{}/", plain.port())).await.unwrap();
     for arrived in secure.received().iter().chain(&plain.received()) {
         assert!(!arrived.contains("s3cr3t") && !arrived.contains("authorization"), "{arrived}");
     }
-    assert_eq!((secure.received().len(), plain.received().len()), (2, 2));
+    assert_eq!((secure.received().len(), plain.received().len()), (2, 1));
     // A port that is not granted is no place for it either.
     let mut narrow = policy.1.clone();
     narrow.egress = vec!["GET https://api.example.com:1 via 127.0.0.1".parse().unwrap()];
@@ -222,7 +226,7 @@ async fn a_file_that_others_may_read_is_no_place_for_a_secret() {
     let mut policy = bound(&vault, json!({"type": "bearer"}), SECRET);
     let service = service(|_| Answer::ok("")).await;
     let missing = vault.folder.path().join("missing");
-    let long = "a".repeat(crate::limits::SECRET_BYTES + 1);
+    let long = "a".repeat(jackfield_broker::limits::SECRET_BYTES + 1);
     for (path, reason, fix) in [
         (vault.file("group", SECRET, 0o640), "has mode 0640: others than its owner may use it", Some("chmod 600 ")),
         (vault.file("world", SECRET, 0o604), "has mode 0604: others than its owner may use it", Some("chmod 600 ")),
@@ -240,7 +244,7 @@ async fn a_file_that_others_may_read_is_no_place_for_a_secret() {
         ),
         (vault.file("long", &long, 0o600), "holds more than 65536 bytes", None),
     ] {
-        policy.1.credentials.insert("key".parse().unwrap(), path);
+        policy.1.credentials.insert("key".parse().unwrap(), Source::File(path));
         let bench = bench(&policy, &[&service]);
         let denial =
             bench.denied(request("GET", &format!("https://api.example.com:{}/", service.port()), &[], "")).await;
@@ -281,7 +285,7 @@ fn what_can_not_be_attached_is_refused_at_install() {
     let mut second = manifest.auth[0].clone();
     second.id = "second".parse().unwrap();
     manifest.auth.push(second);
-    grant.credentials.insert("second".parse().unwrap(), vault.file("second", SECRET, 0o600));
+    grant.credentials.insert("second".parse().unwrap(), Source::File(vault.file("second", SECRET, 0o600)));
     assert_eq!(Policy::new(&manifest, &grant).map(drop).unwrap_err().code, "credential-place-taken");
 }
 
@@ -297,7 +301,7 @@ fn whether_secrets_can_be_read_is_known_before_the_first_call() {
         egress(&grant).check_credentials().unwrap_err().message,
         "the credential `key` is not of the form `user:password`"
     );
-    grant.credentials.insert("key".parse().unwrap(), vault.file("good", "user:password", 0o600));
+    grant.credentials.insert("key".parse().unwrap(), Source::File(vault.file("good", "user:password", 0o600)));
     egress(&grant).check_credentials().unwrap();
 }
 

@@ -84,8 +84,10 @@ async fn a_credential_never_goes_in_plain_text() {
         .credential("account", &["api.example.com"], Attach::default(), SECRET)
         .install()
         .await;
-    program.run(json!({ "url": plain.url_as("api.example.com", "/") })).await;
-    assert!(plain.received().iter().all(|request| !request.head.contains(SECRET)), "{:?}", plain.received());
+    let outcome = program.run(json!({ "url": plain.url_as("api.example.com", "/") })).await;
+    let denial = denial_of(&outcome, Layer::Credential);
+    assert!(denial.reason.contains("goes over https only"), "{}", denial.reason);
+    assert_eq!(plain.connections(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
