@@ -99,15 +99,17 @@ impl Wire {
         let bindings = &destination.credentials;
         let purpose = format!("{} {destination}", request.method());
         let attached = attach(self.attacher.as_ref(), bindings, &purpose).await.map_err(not_readable)?;
-        let (request, body) = match bindings.iter().any(|binding| binding.needs_body()) {
+        let of_connections = self.attacher.as_ref().filter(|_| bindings.iter().any(|b| b.is_of_a_connection()));
+        // What may have to be sent again is kept; the caller has put a cap on it.
+        let repeatable = of_connections.is_some() && request.method().is_idempotent();
+        let (request, body) = match repeatable || bindings.iter().any(|binding| binding.needs_body()) {
             true => whole(request).await?,
             false => (request, Bytes::new()),
         };
-        let of_connections = self.attacher.as_ref().filter(|_| bindings.iter().any(|b| b.is_of_a_connection()));
         let Some(attacher) = of_connections else {
             return self.once(&destination, request, attached, &body, connect_timeout).await;
         };
-        let mut again = is_repeatable(&request, &body).then(|| copy_of(&request, &body));
+        let mut again = repeatable.then(|| copy_of(&request, &body));
         let mut sending = (request, attached);
         loop {
             let (request, attached) = sending;
@@ -259,7 +261,7 @@ fn to_origin_form(destination: &Destination, request: &mut http::Request<Body>) 
     Ok(())
 }
 
-/// The request with its body at hand, which the caller has put a cap on.
+/// The request with its body at hand.
 async fn whole(request: http::Request<Body>) -> Result<(http::Request<Body>, Bytes), SendError> {
     let (parts, body) = request.into_parts();
     let bytes = body.collect().await?.to_bytes();
@@ -268,11 +270,6 @@ async fn whole(request: http::Request<Body>) -> Result<(http::Request<Body>, Byt
 
 fn full(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
-}
-
-/// Whether doing it twice is the same as doing it once (RFC 9110 section 9.2.2), and its body can be said twice.
-fn is_repeatable(request: &http::Request<Body>, body: &Bytes) -> bool {
-    request.method().is_idempotent() && (!body.is_empty() || request.body().is_end_stream())
 }
 
 fn copy_of(request: &http::Request<Body>, body: &Bytes) -> http::Request<Body> {

@@ -1,29 +1,9 @@
 //! Who did what, to which connection, and what came of it: a row each.
 
 use jackfield_db::Conn;
-use serde::Serialize;
 
-use super::{Caller, Connection, ConnectionId, not_found, store, time_ordered};
+use super::{AuditRow, Caller, Connection, ConnectionId, not_found, store, time_ordered};
 use crate::{Broker, clock::Micros, error::Result, limits::AUDIT_PAGE};
-
-/// One row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub struct AuditRow {
-    /// Sorts by time.
-    pub id: String,
-    /// To which connection.
-    pub connection: Option<String>,
-    /// Who.
-    pub caller: String,
-    /// What.
-    pub action: String,
-    /// `done`, or the code of the refusal.
-    pub outcome: String,
-    /// More, for a person. Never a secret.
-    pub detail: Option<String>,
-    /// When.
-    pub at: Micros,
-}
 
 /// What a row says.
 pub(crate) struct Deed<'a> {

@@ -11,12 +11,12 @@ pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
-pub use audit::AuditRow;
 pub use caller::{Caller, Who};
 pub(crate) use event::take;
 pub use manage::NewConnection;
 pub use outbox::EventEndpoint;
 pub use state::{State, Step};
+pub use store::AuditRow;
 
 use std::{fmt, str::FromStr};
 

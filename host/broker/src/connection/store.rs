@@ -2,7 +2,7 @@
 
 use jackfield_db::{Conn, DbError, Result, on};
 
-use super::{AuditRow, Connection, ConnectionId, State};
+use super::{Connection, ConnectionId, State};
 use crate::{clock::Micros, token::TokenSet};
 
 #[derive(sqlx::FromRow)]
@@ -280,6 +280,25 @@ pub(crate) async fn events_of(conn: &mut Conn, id: &ConnectionId) -> Result<Vec<
 }
 
 // ── Audit ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// One row of the audit.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+pub struct AuditRow {
+    /// Sorts by time.
+    pub id: String,
+    /// To which connection.
+    pub connection: Option<String>,
+    /// Who.
+    pub caller: String,
+    /// What.
+    pub action: String,
+    /// `done`, or the code of the refusal.
+    pub outcome: String,
+    /// More, for a person. Never a secret.
+    pub detail: Option<String>,
+    /// When.
+    pub at: Micros,
+}
 
 pub(super) async fn insert_audit(conn: &mut Conn, tenant: &str, row: &AuditRow) -> Result<()> {
     on!(conn, c => sqlx::query(

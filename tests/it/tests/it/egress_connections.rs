@@ -253,7 +253,7 @@ async fn a_connection_of_another_connector_is_none() {
     let thief = world
         .host
         .program(programs::FETCH)
-        .named("evil:twin")
+        .named("test:twin")
         .allows("GET https://api.example.com:* via 127.0.0.1")
         .credential("account", &["api.example.com"], auth.1, "a-secret-of-its-own")
         .install()
