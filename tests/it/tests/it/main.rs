@@ -4,6 +4,7 @@
 #[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 mod architecture;
 mod egress_addresses;
+#[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 mod egress_connections;
 mod egress_credentials;
 mod egress_grants;
