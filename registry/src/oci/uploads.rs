@@ -114,6 +114,13 @@ async fn link(
 /// `GET /v2/<name>/blobs/uploads/<id>`: how far it is.
 pub(crate) async fn status(call: &Call, id: &str) -> Result<Response, Problem> {
     let (_, size) = find(call, id).await?;
+    // Unless somebody is at work on it, who has its file in hand.
+    if !has_its_bytes(call, id, size).await?
+        && let Ok(_held) = hold(call, id)
+    {
+        find(call, id).await?;
+        must_have_its_bytes(call, id, size).await?;
+    }
     Ok(progress(&call.repository, id, size, StatusCode::NO_CONTENT))
 }
 
@@ -190,6 +197,25 @@ struct Received {
     digest: Option<ContentDigest>,
 }
 
+/// A crash after the file has its name as a blob, and before a row says so, leaves an upload without bytes: it is over, and the
+/// client begins another. The call holds it.
+async fn must_have_its_bytes(call: &Call, id: &str, size: i64) -> Result<(), Problem> {
+    if has_its_bytes(call, id, size).await? {
+        return Ok(());
+    }
+    discard(call, id).await?;
+    Err(unknown_upload())
+}
+
+async fn has_its_bytes(call: &Call, id: &str, size: i64) -> Result<bool, Problem> {
+    let there = match tokio::fs::metadata(call.registry.blobs.upload_path(id)).await {
+        Ok(file) => file.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(broken(error)),
+    };
+    Ok(there >= u64::try_from(size).unwrap_or_default())
+}
+
 /// Adds the body to the upload's file, syncs it, and notes how far it is. A body that breaks off leaves what came.
 async fn receive(call: &mut Call, id: &str, size: i64, wanted: Option<&ContentDigest>) -> Result<Received, Problem> {
     let expected = chunk_length(call, id, size)?;
@@ -198,6 +224,7 @@ async fn receive(call: &mut Call, id: &str, size: i64, wanted: Option<&ContentDi
     if announced.is_some_and(|announced| announced > limit.bytes) {
         return Err(limit.problem);
     }
+    must_have_its_bytes(call, id, size).await?;
     let path = call.registry.blobs.upload_path(id);
     let mut file =
         tokio::fs::OpenOptions::new().create(true).write(true).truncate(false).open(&path).await.map_err(broken)?;
