@@ -1,6 +1,7 @@
 //! The broker of this home, and how what it says reaches a person.
 
 use jackfield_broker::{Broker, Caller, Error, flow::Flows, token::TokenError};
+use jackfield_package::Refusal;
 
 use crate::{
     context::Context,
@@ -28,13 +29,7 @@ impl Context {
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         match error {
-            Error::Refused(refusal) if refusal.code.ends_with("-not-found") => {
-                let failed = Self::new(Kind::NotFound, refusal.code, refusal.message);
-                match refusal.hint {
-                    Some(hint) => failed.hint(hint),
-                    None => failed,
-                }
-            }
+            Error::Refused(refusal) if refusal.code.ends_with("-not-found") => with_kind(Kind::NotFound, refusal),
             Error::Refused(refusal) => refusal.into(),
             Error::Unavailable(refusal) => fault(refusal),
             Error::Fault(message) => Self::new(Kind::Fault, "broker-fault", message),
@@ -42,16 +37,27 @@ impl From<Error> for Failed {
     }
 }
 
-/// A provider that says no is a no; one that does not answer is the network's matter.
 impl From<TokenError> for Failed {
     fn from(error: TokenError) -> Self {
-        if error.permanent { error.refusal.into() } else { fault(error.refusal) }
+        of_provider(error.refusal)
     }
 }
 
-fn fault(refusal: jackfield_package::Refusal) -> Failed {
-    let failed = Failed::new(Kind::Fault, refusal.code, refusal.message);
-    match refusal.hint {
+/// What came of asking a provider: its no is a no, and that it does not answer is the network's matter.
+pub(crate) fn of_provider(refusal: Refusal) -> Failed {
+    match refusal.code {
+        "provider-unreachable" | "provider-timed-out" | "provider-unavailable" => fault(refusal),
+        _ => refusal.into(),
+    }
+}
+
+fn fault(refusal: Refusal) -> Failed {
+    with_kind(Kind::Fault, refusal)
+}
+
+fn with_kind(kind: Kind, Refusal { code, message, hint }: Refusal) -> Failed {
+    let failed = Failed::new(kind, code, message);
+    match hint {
         Some(hint) => failed.hint(hint),
         None => failed,
     }

@@ -6,6 +6,7 @@
 
 pub mod host;
 pub mod package;
+pub mod people;
 pub mod programs;
 pub mod resolver;
 pub mod server;
@@ -13,6 +14,7 @@ pub mod tls;
 
 pub use host::{Installed, Installing, TestHost};
 pub use package::{PackageBuilder, publisher, trust};
+pub use people::{Browser, OpenIdProvider};
 pub use resolver::FakeResolver;
 pub use server::{HttpServer, Received, Reply};
 pub use tls::Authority;

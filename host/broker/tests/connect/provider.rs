@@ -1,12 +1,6 @@
 //! A certified OpenID provider, and people who sign in there with a real browser.
 
-use std::{
-    env,
-    io::{BufRead as _, BufReader, Write as _},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    sync::Arc,
-};
+use std::{env, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,78 +19,12 @@ use jackfield_broker::{
 };
 use jackfield_db::testing::TestDb;
 use jackfield_package::manifest::{Attach, Auth, AuthType, Scope};
+use jackfield_test_kit::{Browser, OpenIdProvider, people::CLIENT_SECRET};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::task::block_in_place;
 
 use crate::kit::{Unwrapped as _, at, secret};
-
-const CLIENT_SECRET: &str = "s3cret/with+odd:chars%";
-
-/// Where the provider's script and its packages are; none if the tests are told to go without.
-fn scripts() -> Option<PathBuf> {
-    if env::var_os("JACKFIELD_TEST_WITHOUT_NODE").is_some() {
-        eprintln!("NOT RUN: no Node, so no certified OpenID provider");
-        return None;
-    }
-    let folder = env::var_os("JACKFIELD_TEST_PROVIDERS").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/providers"));
-    assert!(
-        folder.join("node_modules/oidc-provider").exists(),
-        "the provider is not installed: `npm ci` in tests/providers, or JACKFIELD_TEST_WITHOUT_NODE=1"
-    );
-    Some(folder)
-}
-
-/// The browser; none if the tests are told to go without.
-fn chromium() -> Option<PathBuf> {
-    if env::var_os("JACKFIELD_TEST_WITHOUT_CHROMIUM").is_some() {
-        eprintln!("NOT RUN: no Chromium, so nobody signs in by a real browser");
-        return None;
-    }
-    let path = env::var_os("JACKFIELD_TEST_CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
-    assert!(path.exists(), "there is no Chromium: install it, or JACKFIELD_TEST_WITHOUT_CHROMIUM=1");
-    Some(path)
-}
-
-/// A script that is spoken to in lines.
-struct Script {
-    child: Child,
-    says: BufReader<ChildStdout>,
-    hears: ChildStdin,
-}
-
-impl Script {
-    fn start(folder: &Path, name: &str, arguments: &[&str], more: &[(&str, &str)]) -> Self {
-        let mut child = Command::new("node")
-            .arg(name)
-            .args(arguments)
-            .envs(more.iter().copied())
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (says, hears) = (BufReader::new(child.stdout.take().unwrap()), child.stdin.take().unwrap());
-        Self { child, says, hears }
-    }
-
-    fn line(&mut self) -> Value {
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.says.read_line(&mut line).unwrap(), 0, "the script has ended");
-            if line.starts_with('{') {
-                return serde_json::from_str(&line).unwrap();
-            }
-        }
-    }
-}
-
-impl Drop for Script {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// The network, as far as loopback.
 struct Loopback;
@@ -125,25 +53,21 @@ struct World {
     sessions: Sessions,
     clock: Arc<HeldClock>,
     caller: Caller,
-    key: String,
-    scripts: PathBuf,
-    _provider: Script,
+    provider: OpenIdProvider,
     _home: TempDir,
     _db: TestDb,
 }
 
 impl World {
     async fn new() -> Option<Self> {
-        let scripts = scripts()?;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin: url::Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        let mut provider = Script::start(&scripts, "server.mjs", &[&format!("{origin}connect/callback/acme")], &[]);
-        let started = provider.line();
-        let issuer = started["issuer"].as_str().unwrap();
+        let provider = OpenIdProvider::start(&format!("{origin}connect/callback/acme"))?;
 
         let home = TempDir::new().unwrap();
         let mut catalogue = Catalogue::open(&home.path().join("providers")).unwrap();
-        let entry = discovery::discover("acme".parse().unwrap(), at(issuer), "2026-11-21", &Loopback).await.unwrap();
+        let entry =
+            discovery::discover("acme".parse().unwrap(), at(&provider.issuer), "2026-11-21", &Loopback).await.unwrap();
         catalogue.add(entry).unwrap();
         let clock = Arc::new(HeldClock::at(SystemClock.now()));
         let flows = Flows::new(Arc::new(catalogue), Arc::new(Loopback), clock.clone());
@@ -161,9 +85,7 @@ impl World {
         let sessions = Sessions::new(broker.clone(), flows.clone(), Place { origin, return_to: Vec::new() });
         let router = sessions.router();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let key = started["key"].as_str().unwrap().to_owned();
-        let caller = Caller::local("ann");
-        Some(Self { flows, broker, sessions, clock, caller, key, scripts, _provider: provider, _home: home, _db: db })
+        Some(Self { flows, broker, sessions, clock, caller: Caller::local("ann"), provider, _home: home, _db: db })
     }
 
     fn terms(&self, grant: GrantKind, client_id: &str) -> Terms {
@@ -215,37 +137,16 @@ impl World {
     async fn state(&self, link: &Link) -> String {
         self.broker.get(&self.caller, &link.connection).await.unwrap().state.to_string()
     }
-
-    fn browser(&self) -> Option<Browser> {
-        Some(Browser(Script::start(&self.scripts, "browser.mjs", &[chromium()?.to_str().unwrap()], &[])))
-    }
 }
 
-/// A real browser, with a profile for each person.
-struct Browser(Script);
+/// Off the runtime that serves the pages.
+fn act(browser: &mut Browser, deed: Value) -> Value {
+    block_in_place(|| browser.act(&deed))
+}
 
-impl Browser {
-    /// Does it, off the runtime that serves the pages, and says what is then seen.
-    fn act(&mut self, deed: Value) -> Value {
-        tokio::task::block_in_place(|| {
-            writeln!(self.0.hears, "{deed}").unwrap();
-            let seen = self.0.line();
-            assert!(seen.get("error").is_none(), "{deed}: {seen:#}");
-            seen
-        })
-    }
-
-    /// Opens a link and goes on to the provider's own page.
-    fn depart(&mut self, who: &str, link: &Link) -> Value {
-        let seen = self.act(json!({ "who": who, "do": "open", "url": link.url }));
-        assert!(seen["text"].as_str().unwrap().contains("to read your mail"), "{seen:#}");
-        self.act(json!({ "who": who, "do": "press", "name": "Go on to 127.0.0.1" }));
-        self.act(json!({ "who": who, "do": "wait", "text": "Sign-in" }))
-    }
-
-    fn sign_in(&mut self, who: &str) -> Value {
-        self.act(json!({ "who": who, "do": "signIn", "user": who }))
-    }
+fn depart(browser: &mut Browser, who: &str, link: &Link) {
+    let seen = block_in_place(|| browser.depart(who, &link.url));
+    says(&seen, "to read your mail");
 }
 
 fn says(seen: &Value, text: &str) {
@@ -255,10 +156,10 @@ fn says(seen: &Value, text: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_signs_in_in_a_real_browser() {
     let Some(world) = World::new().await else { return };
-    let Some(mut browser) = world.browser() else { return };
+    let Some(mut browser) = Browser::start() else { return };
     let link = world.link(GrantKind::AuthorizationCode).await;
-    browser.depart("ann", &link);
-    let seen = browser.sign_in("ann");
+    depart(&mut browser, "ann", &link);
+    let seen = block_in_place(|| browser.sign_in("ann"));
     says(&seen, "ann@example.com (ann)");
     assert!(seen["url"].as_str().unwrap().ends_with("/done"), "the code has left the address bar: {seen:#}");
     assert_eq!(seen["complaints"], json!([]), "the browser has nothing to complain of");
@@ -275,7 +176,7 @@ async fn a_person_signs_in_in_a_real_browser() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_goes_wrong_on_the_way_ends_in_a_page_that_says_so() {
     let Some(world) = World::new().await else { return };
-    let Some(mut browser) = world.browser() else { return };
+    let Some(mut browser) = Browser::start() else { return };
     let callback = "/connect/callback/acme";
     #[rustfmt::skip]
     let cases = [
@@ -289,9 +190,9 @@ async fn whatever_goes_wrong_on_the_way_ends_in_a_page_that_says_so() {
         let link = world.link(GrantKind::AuthorizationCode).await;
         let mut deed = json!({ "who": what, "do": "alter" });
         deed.as_object_mut().unwrap().extend(alter.as_object().unwrap().clone());
-        browser.depart(what, &link);
-        browser.act(deed);
-        let seen = browser.sign_in(what);
+        depart(&mut browser, what, &link);
+        act(&mut browser, deed);
+        let seen = block_in_place(|| browser.sign_in(what));
         says(&seen, code);
         assert_eq!(seen["status"], status, "{what}: {seen:#}");
         assert_eq!((world.state(&link).await.as_str(), world.audit(&link).await.as_str()), ("pending", code), "{what}");
@@ -299,36 +200,39 @@ async fn whatever_goes_wrong_on_the_way_ends_in_a_page_that_says_so() {
 
     // The person says no.
     let link = world.link(GrantKind::AuthorizationCode).await;
-    browser.depart("bob", &link);
-    let seen = browser.act(json!({ "who": "bob", "do": "abort" }));
+    depart(&mut browser, "bob", &link);
+    let seen = act(&mut browser, json!({ "who": "bob", "do": "abort" }));
     says(&seen, "provider-consent-refused");
     assert_eq!(world.audit(&link).await, "provider-consent-refused");
 
     // The person takes too long.
     let link = world.link(GrantKind::AuthorizationCode).await;
-    browser.depart("eva", &link);
+    depart(&mut browser, "eva", &link);
     world.clock.advance(901 * 1_000_000);
-    let seen = browser.sign_in("eva");
+    let seen = block_in_place(|| browser.sign_in("eva"));
     says(&seen, "connect-session-expired");
     assert_eq!((seen["status"].as_u64(), world.audit(&link).await.as_str()), (Some(410), "connect-session-expired"));
 
     // The answer comes a second time.
     let link = world.link(GrantKind::AuthorizationCode).await;
-    browser.depart("kim", &link);
-    browser.act(json!({ "who": "kim", "do": "remember", "match": callback }));
-    let seen = browser.sign_in("kim");
+    depart(&mut browser, "kim", &link);
+    act(&mut browser, json!({ "who": "kim", "do": "remember", "match": callback }));
+    let seen = block_in_place(|| browser.sign_in("kim"));
     says(&seen, "kim@example.com");
     world.clock.advance(2_000);
-    let seen = browser.act(json!({ "who": "kim", "do": "again" }));
+    let seen = act(&mut browser, json!({ "who": "kim", "do": "again" }));
     says(&seen, "callback-replayed");
     assert_eq!((world.state(&link).await.as_str(), world.audit(&link).await.as_str()), ("active", "callback-replayed"));
 
     // The redirect is altered on the way there: the provider compares it, and sends nobody anywhere.
     let link = world.link(GrantKind::AuthorizationCode).await;
-    browser.act(json!({ "who": "liv", "do": "alter", "match": "/auth?", "query": { "redirect_uri": "http://127.0.0.1:1/evil" } }));
-    browser.act(json!({ "who": "liv", "do": "open", "url": link.url }));
-    browser.act(json!({ "who": "liv", "do": "press", "name": "Go on to 127.0.0.1" }));
-    let seen = browser.act(json!({ "who": "liv", "do": "wait", "text": "redirect_uri" }));
+    act(
+        &mut browser,
+        json!({ "who": "liv", "do": "alter", "match": "/auth?", "query": { "redirect_uri": "http://127.0.0.1:1/evil" } }),
+    );
+    act(&mut browser, json!({ "who": "liv", "do": "open", "url": link.url }));
+    act(&mut browser, json!({ "who": "liv", "do": "press", "name": "Go on to 127.0.0.1" }));
+    let seen = act(&mut browser, json!({ "who": "liv", "do": "wait", "text": "redirect_uri" }));
     assert!(!seen["url"].as_str().unwrap().contains("evil/"), "{seen:#}");
     assert_eq!(world.state(&link).await, "pending");
 }
@@ -336,20 +240,20 @@ async fn whatever_goes_wrong_on_the_way_ends_in_a_page_that_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_code_is_entered_in_a_browser() {
     let Some(world) = World::new().await else { return };
-    let Some(mut browser) = world.browser() else { return };
+    let Some(mut browser) = Browser::start() else { return };
     let link = world.link(GrantKind::DeviceCode).await;
-    browser.act(json!({ "who": "ann", "do": "open", "url": link.url }));
-    let seen = browser.act(json!({ "who": "ann", "do": "press", "name": "Show me a code" }));
+    act(&mut browser, json!({ "who": "ann", "do": "open", "url": link.url }));
+    let seen = act(&mut browser, json!({ "who": "ann", "do": "press", "name": "Show me a code" }));
     says(&seen, "Enter this code");
     let text = seen["text"].as_str().unwrap();
     let place = text.split_whitespace().find(|word| word.starts_with("http://")).unwrap().trim_end_matches(',');
     // In another browser: the code is in the address already, and is confirmed there.
-    browser.act(json!({ "who": "telephone", "do": "open", "url": place }));
-    browser.act(json!({ "who": "telephone", "do": "press", "name": "Continue" }));
-    let seen = browser.sign_in("telephone");
+    act(&mut browser, json!({ "who": "telephone", "do": "open", "url": place }));
+    act(&mut browser, json!({ "who": "telephone", "do": "press", "name": "Continue" }));
+    let seen = block_in_place(|| browser.sign_in("telephone"));
     says(&seen, "Success");
     world.clock.advance(5_000_000);
-    let seen = browser.act(json!({ "who": "ann", "do": "wait", "text": "Connected" }));
+    let seen = act(&mut browser, json!({ "who": "ann", "do": "wait", "text": "Connected" }));
     says(&seen, "telephone@example.com");
     assert_eq!((world.state(&link).await.as_str(), world.audit(&link).await.as_str()), ("active", "done"));
 }
@@ -357,7 +261,7 @@ async fn a_device_code_is_entered_in_a_browser() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_fit_a_telephone_in_light_and_dark_and_need_no_script() {
     let Some(world) = World::new().await else { return };
-    let Some(mut browser) = world.browser() else { return };
+    let Some(mut browser) = Browser::start() else { return };
     let shots = env::var_os("JACKFIELD_TEST_SHOTS").map(PathBuf::from);
     for (who, dark) in [("light", false), ("dark", true)] {
         let link = world.link(GrantKind::HandedIn).await;
@@ -368,16 +272,16 @@ async fn the_pages_fit_a_telephone_in_light_and_dark_and_need_no_script() {
         };
         let look = |browser: &mut Browser, name: &str| {
             let file = shots.as_ref().map(|folder| folder.join(format!("{name}-{who}.png")));
-            let seen = browser.act(person(json!({ "do": "look", "file": file })));
+            let seen = act(browser, person(json!({ "do": "look", "file": file })));
             assert_eq!(seen["overflow"], 0, "{name} is wider than the telephone: {seen:#}");
         };
-        browser.act(person(json!({ "do": "open", "url": link.url })));
+        act(&mut browser, person(json!({ "do": "open", "url": link.url })));
         look(&mut browser, "start");
-        browser.act(person(json!({ "do": "fill", "label": "Key", "value": "canary-key-123456" })));
-        let seen = browser.act(person(json!({ "do": "press", "name": "Connect" })));
+        act(&mut browser, person(json!({ "do": "fill", "label": "Key", "value": "canary-key-123456" })));
+        let seen = act(&mut browser, person(json!({ "do": "press", "name": "Connect" })));
         says(&seen, "Connected");
         look(&mut browser, "done");
-        let seen = browser.act(person(json!({ "do": "open", "url": format!("{}?x=1", link.url) })));
+        let seen = act(&mut browser, person(json!({ "do": "open", "url": format!("{}?x=1", link.url) })));
         says(&seen, "connect-session-over");
         look(&mut browser, "trouble");
     }
@@ -394,7 +298,7 @@ async fn a_client_speaks_for_itself_by_secret_and_by_key() {
     };
     let by_secret = tokens("basic", CLIENT_SECRET).await.ok_or_panic();
     assert_eq!((by_secret.expires_in_s, by_secret.refresh.is_none()), (Some(60), true));
-    tokens("keyed", &world.key).await.ok_or_panic();
+    tokens("keyed", &world.provider.key).await.ok_or_panic();
     let wrong = tokens("basic", "wrong").await.refusal();
     assert_eq!((wrong.refusal.code, wrong.permanent), ("provider-client-refused", false));
     assert_eq!(tokens("nobody", CLIENT_SECRET).await.refusal().refusal.code, "provider-client-refused");
@@ -402,15 +306,15 @@ async fn a_client_speaks_for_itself_by_secret_and_by_key() {
     assert_eq!(other_key.refusal.code, "provider-client-refused");
     // A clock that is an hour behind spoils what is signed with a time, and is named.
     world.clock.advance(-3_600 * 1_000_000);
-    let skewed = tokens("keyed", &world.key).await.refusal();
+    let skewed = tokens("keyed", &world.provider.key).await.refusal();
     assert!(skewed.refusal.hint.unwrap().contains("behind the provider's"), "{}", skewed.refusal.message);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_gone_is_said_to_be() {
     let Some(world) = World::new().await else { return };
-    let World { flows, _provider, .. } = world;
-    drop(_provider);
+    let World { flows, provider, .. } = world;
+    drop(provider);
     let terms = Terms {
         provider: Some("acme".to_owned()),
         grant: GrantKind::ClientCredentials,

@@ -9,12 +9,12 @@ use jackfield_broker::{
     session::{Link, Outcome, Place, Sessions, Wish},
     token::{GrantKind, Terms, TokenSet},
 };
-use jackfield_host::Installation;
+use jackfield_host::{Installation, grant::Source};
 use jackfield_package::manifest::{Auth, AuthType};
 use serde_json::{Value, json};
 
 use crate::{
-    broker::Desk,
+    broker::{Desk, of_provider},
     context::Context,
     error::{Done, Failed, Kind},
     flags::{self, Flow},
@@ -35,6 +35,12 @@ pub(crate) async fn run(flags: flags::Connect, context: &Context) -> Done {
         GrantKind::HandedIn => (hand_in(wish, &flags, &desk).await?, Vec::new()),
         _ => obtain(wish, &flags.way, &desk, context).await?,
     };
+    // From the next request on, it is this connection that the entry's requests carry.
+    host.change_grant(&installation.name, |before| {
+        let mut grant = before.grant.clone();
+        grant.credentials.insert(connection.auth.clone(), Source::Connection(connection.id.clone()));
+        Ok::<_, Failed>(grant)
+    })?;
     tell(&connection, &missing, context)
 }
 
@@ -275,7 +281,7 @@ async fn ended(outcome: Outcome, id: &ConnectionId, desk: &Desk) -> Result<(Conn
         Outcome::Failed(refusal) if refusal.code == "connect-cancelled" => {
             Err(Failed::new(Kind::Cancelled, refusal.code, refusal.message))
         }
-        Outcome::Failed(refusal) => Err(refusal.into()),
+        Outcome::Failed(refusal) => Err(of_provider(refusal)),
         Outcome::Open => Err(Failed::new(Kind::Fault, "broker-fault", "the sign-in has no end")),
     }
 }
