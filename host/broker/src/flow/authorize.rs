@@ -7,7 +7,7 @@ use jackfield_package::Refusal;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use super::{not_offered, outcome::shown};
+use super::{not_offered_by, outcome::shown};
 use crate::{
     Secret,
     limits::CALLBACK_BYTES,
@@ -69,7 +69,7 @@ pub(super) fn scopes(provider: &Provider, asked: &[String]) -> Vec<String> {
 }
 
 fn endpoint(provider: &Provider) -> Result<&Authorize, Refusal> {
-    provider.authorize.as_ref().ok_or_else(|| not_offered(provider.name.as_str(), "a page where a person consents"))
+    provider.authorize.as_ref().ok_or_else(|| not_offered_by(provider, "a page where a person consents"))
 }
 
 /// What a provider's redirect brought. Nothing of it is believed yet.

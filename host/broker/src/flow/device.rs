@@ -4,7 +4,7 @@ use http::Method;
 use jackfield_package::Refusal;
 use url::Url;
 
-use super::{Flows, exchange, form::Form, not_offered, outcome::Declined};
+use super::{Flows, exchange, form::Form, not_offered_by, outcome::Declined};
 use crate::{
     Secret,
     limits::{DEVICE_CODE_S, DEVICE_INTERVAL_S},
@@ -46,7 +46,7 @@ impl Flows {
     pub async fn device_code(&self, terms: &Terms, client: Option<&Secret>) -> Result<DeviceCode, TokenError> {
         let provider = self.provider(terms)?;
         let Some(device) = &provider.device else {
-            return Err(not_offered(provider.name.as_str(), "codes for another device").into());
+            return Err(not_offered_by(&provider, "codes for another device").into());
         };
         let mut form = Form::default();
         form.scopes(&provider, &super::authorize::scopes(&provider, &terms.scopes));

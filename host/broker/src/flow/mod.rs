@@ -102,7 +102,7 @@ impl Flows {
     pub async fn client_credentials(&self, terms: &Terms, client: Option<&Secret>) -> Result<TokenSet, TokenError> {
         let provider = self.provider(terms)?;
         let Some(grant) = &provider.client_credentials else {
-            return Err(not_offered(provider.name.as_str(), "tokens to a client by itself").into());
+            return Err(not_offered_by(&provider, "tokens to a client by itself").into());
         };
         let mut form = Form::grant(grant.grant_type.as_deref().unwrap_or("client_credentials"));
         form.scopes(&provider, &terms.scopes);
@@ -117,7 +117,7 @@ impl Flows {
     pub async fn jwt_bearer(&self, terms: &Terms, client: Option<&Secret>) -> Result<TokenSet, TokenError> {
         let provider = self.provider(terms)?;
         let Some(bearer) = &provider.jwt_bearer else {
-            return Err(not_offered(provider.name.as_str(), "tokens for a signed assertion").into());
+            return Err(not_offered_by(&provider, "tokens for a signed assertion").into());
         };
         let mut form = Form::grant("urn:ietf:params:oauth:grant-type:jwt-bearer");
         let scopes = terms.scopes.join(" ");
@@ -142,7 +142,7 @@ impl Flows {
     ) -> Result<TokenSet, TokenError> {
         let provider = self.provider(terms)?;
         if provider.refresh.kind == RefreshKind::None {
-            return Err(not_offered(provider.name.as_str(), "new tokens without a person's consent").into());
+            return Err(not_offered_by(&provider, "new tokens without a person's consent").into());
         }
         let mut form = Form::grant("refresh_token");
         form.secret("refresh_token", refresh)?;
@@ -197,6 +197,11 @@ impl From<Refusal> for TokenError {
     fn from(refusal: Refusal) -> Self {
         Self { permanent: true, sent: false, refusal }
     }
+}
+
+fn not_offered_by(provider: &Provider, what: &str) -> Refusal {
+    not_offered(provider.name.as_str(), what)
+        .hint(format!("see what it offers: jackfield provider show {}", provider.name))
 }
 
 fn not_offered(who: &str, what: &str) -> Refusal {
