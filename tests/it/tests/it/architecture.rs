@@ -189,7 +189,9 @@ fn guests_and_hosts_share_no_workspace() {
 fn sql_stands_in_stores() {
     for file in ["registry/src", "host"].map(rust_files).concat() {
         let text = fs::read_to_string(&file).unwrap();
-        let is_store = file.components().any(|part| part.as_os_str().to_string_lossy().starts_with("store"));
+        // A test may tamper with rows behind a store's back.
+        let is_store = file.ends_with("tests.rs")
+            || file.components().any(|part| part.as_os_str().to_string_lossy().starts_with("store"));
         assert!(is_store || !text.contains("sqlx::"), "{} runs SQL, and is no store", file.display());
     }
 }
