@@ -14,14 +14,14 @@ use serde_json::Value;
 use crate::{
     Failure, need,
     registry::Registry,
-    run::{cargo, root, run, target},
+    run::{jackfield, root, run, target},
     server::Loopback,
 };
 
 /// Runs the whole story in a home of its own, which goes with it.
 pub(crate) fn demo() -> Result<(), Failure> {
     need::wasm_target()?;
-    run(&mut cargo(&["build", "--locked", "--package", "jackfield"]))?;
+    run(&mut jackfield())?;
     let folder = tempfile::Builder::new().prefix("jackfield-demo-").tempdir()?;
     let mut story = Story::new(folder.path())?;
 

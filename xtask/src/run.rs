@@ -25,11 +25,23 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// `cargo` with these words.
+/// `cargo` with these words. It is not told about the package that this program is: build scripts that look at such variables
+/// would run again, and all that depends on them would be built again, whenever cargo is called by hand in between.
 pub(crate) fn cargo(words: &[&str]) -> Command {
     let mut command = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let of_this_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
+    for (name, _) in std::env::vars_os() {
+        if of_this_package.iter().any(|start| name.to_string_lossy().starts_with(start)) {
+            command.env_remove(name);
+        }
+    }
     command.args(words);
     command
+}
+
+/// Builds the command `jackfield`. Of the whole workspace, so that its dependencies are those that the tests are built with.
+pub(crate) fn jackfield() -> Command {
+    cargo(&["build", "--locked", "--workspace", "--bin", "jackfield"])
 }
 
 /// Runs a command whose output the person sees, and fails if it does.

@@ -2,7 +2,7 @@
 
 use crate::{
     Failure, need,
-    run::{cargo, command, root, run, target, works},
+    run::{cargo, command, jackfield, root, run, target, works},
 };
 
 /// Every test there is.
@@ -113,7 +113,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     run(&mut docs)?;
     // The connectors: their logic natively, and their cassettes in the sandbox.
     run(cargo(&["test", "--locked"]).current_dir(root().join("connectors")))?;
-    run(&mut cargo(&["build", "--locked", "--package", "jackfield"]))?;
+    run(&mut jackfield())?;
     for connector in ["connectors/csv", "connectors/github", "connectors/http"] {
         run(command(target().join("debug/jackfield")).args(["test", connector]))?;
     }

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{Destination, Host, transport::Body};
-use crate::limits::{CONNECTION_AGE_MS, CONNECTION_READY_MS, IDLE_CONNECTIONS, IDLE_CONNECTIONS_PER_HOST, IDLE_MS};
+use crate::limits::{CONNECTION_AGE_MS, CONNECTION_READY_MS, IDLE_CONNECTIONS, IDLE_CONNECTIONS_PER_HOST};
 
 /// One open connection. Dropping it closes the socket.
 pub(super) struct Connection {
@@ -67,13 +67,16 @@ struct Idle {
 }
 
 impl Idle {
-    fn is_usable(&self) -> bool {
-        self.connection.is_fresh() && self.since.elapsed() < Duration::from_millis(IDLE_MS)
+    fn is_usable(&self, idle: Duration) -> bool {
+        self.connection.is_fresh() && self.since.elapsed() < idle
     }
 }
 
-#[derive(Default)]
-pub(super) struct Pool(Mutex<State>);
+pub(super) struct Pool {
+    /// How long a connection may wait for its next use.
+    idle: Duration,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
@@ -83,20 +86,24 @@ struct State {
 }
 
 impl State {
-    fn drop_unusable(&mut self) {
+    fn drop_unusable(&mut self, idle: Duration) {
         self.idle.retain(|_, connections| {
-            connections.retain(Idle::is_usable);
+            connections.retain(|waiting| waiting.is_usable(idle));
             !connections.is_empty()
         });
     }
 }
 
 impl Pool {
+    pub(super) fn new(idle: Duration) -> Self {
+        Self { idle, state: Mutex::default() }
+    }
+
     /// A connection that may serve this destination: the one used last, since it is the least likely to have been closed.
     pub(super) fn take(&self, destination: &Destination) -> Option<Connection> {
         let mut state = self.state();
         let connections = state.idle.get_mut(&Key::of(destination))?;
-        connections.retain(Idle::is_usable);
+        connections.retain(|waiting| waiting.is_usable(self.idle));
         let allowed =
             |idle: &Idle| idle.connection.sender.is_ready() && destination.judge_address(idle.connection.peer).is_ok();
         let at = connections.iter().rposition(allowed)?;
@@ -105,7 +112,7 @@ impl Pool {
 
     fn give(self: &Arc<Self>, key: Key, connection: Connection) {
         let mut state = self.state();
-        state.drop_unusable();
+        state.drop_unusable(self.idle);
         let full = state.idle.values().map(Vec::len).sum::<usize>() >= IDLE_CONNECTIONS
             || state.idle.get(&key).is_some_and(|connections| connections.len() >= IDLE_CONNECTIONS_PER_HOST);
         if full || !connection.is_fresh() {
@@ -113,13 +120,13 @@ impl Pool {
         }
         state.idle.entry(key).or_default().push(Idle { connection, since: Instant::now() });
         if !std::mem::replace(&mut state.tended, true) {
-            tokio::spawn(tend(Arc::downgrade(self)));
+            tokio::spawn(tend(Arc::downgrade(self), self.idle));
         }
     }
 
     /// Nothing that holds this lock can leave the state half-changed.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
@@ -129,12 +136,12 @@ impl Pool {
 }
 
 /// Closes connections whose time is over, for as long as there are any.
-async fn tend(pool: Weak<Pool>) {
+async fn tend(pool: Weak<Pool>, idle: Duration) {
     loop {
-        sleep(Duration::from_millis(IDLE_MS / 2)).await;
+        sleep(idle / 2).await;
         let Some(pool) = pool.upgrade() else { return };
         let mut state = pool.state();
-        state.drop_unusable();
+        state.drop_unusable(idle);
         if state.idle.is_empty() {
             state.tended = false;
             return;

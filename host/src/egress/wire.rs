@@ -42,7 +42,7 @@ use crate::{
     credentials::{Attacher, attach},
     denial::Layer,
     grant::EgressGrant,
-    limits::{CONNECT_ADDRESSES, CONNECT_STAGGER_MS, HEADER_BYTES, RESPONSE_HEADERS, TLS_SESSIONS},
+    limits::{CONNECT_ADDRESSES, CONNECT_STAGGER_MS, HEADER_BYTES, IDLE_MS, RESPONSE_HEADERS, TLS_SESSIONS},
 };
 
 /// The network, for one installation: its connections and TLS sessions are shared with nobody.
@@ -56,10 +56,15 @@ pub struct Wire {
 impl Wire {
     /// A sender with no connections. `tls` is usually [`tls_config`]'s.
     pub fn new(resolver: Arc<dyn Resolve>, tls: &ClientConfig) -> Self {
+        Self::idling(resolver, tls, Duration::from_millis(IDLE_MS))
+    }
+
+    /// The same, whose connections wait that long for their next use.
+    pub(super) fn idling(resolver: Arc<dyn Resolve>, tls: &ClientConfig, idle: Duration) -> Self {
         let mut tls = tls.clone();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         tls.resumption = rustls::client::Resumption::in_memory_sessions(TLS_SESSIONS);
-        Self { resolver, tls: Arc::new(tls).into(), pool: Arc::default(), attacher: None }
+        Self { resolver, tls: Arc::new(tls).into(), pool: Arc::new(Pool::new(idle)), attacher: None }
     }
 
     /// One that can attach credentials of connections; without, only those that lie in files.

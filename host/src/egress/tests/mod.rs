@@ -78,9 +78,14 @@ impl Bench {
     }
 
     fn with_limits(manifest: &Manifest, grant: &Grant, services: &[&Service], limits: &[(&str, u64)]) -> Self {
+        Self::idling(manifest, grant, services, limits, crate::limits::IDLE_MS)
+    }
+
+    fn idling(manifest: &Manifest, grant: &Grant, services: &[&Service], limits: &[(&str, u64)], idle_ms: u64) -> Self {
         let roots: Vec<_> = services.iter().filter_map(|service| service.root.clone()).collect();
         let resolver = Arc::new(Answers::default());
-        let wire = Arc::new(Wire::new(resolver.clone(), &tls_config(&roots).unwrap()));
+        let wire =
+            Arc::new(Wire::idling(resolver.clone(), &tls_config(&roots).unwrap(), Duration::from_millis(idle_ms)));
         let egress = Arc::new(Egress::new(manifest, grant, Box::new(Shared(wire.clone()))).unwrap());
         let meter = Arc::new(Meter::default());
         let limits = limits.iter().map(|(name, value)| (name.parse().unwrap(), *value)).collect();

@@ -90,13 +90,9 @@ async fn a_response_that_is_left_unread_closes_its_connection() {
 async fn connections_without_use_are_closed_in_time() {
     let service = Service::plain(|_| Answer::ok("x")).await;
     let (manifest, grant, uri) = policy_for(&service, &["GET http://a.example:PORT via 127.0.0.1"]);
-    let bench = Bench::new(&manifest, &grant, &[&service]).resolve("a.example", &[&["127.0.0.1"]]);
+    let bench = Bench::idling(&manifest, &grant, &[&service], &[], 300).resolve("a.example", &[&["127.0.0.1"]]);
     bench.get(&uri).await.unwrap();
-    idle(&bench, 1).await;
-    tokio::time::pause();
-    tokio::time::sleep(Duration::from_millis(crate::limits::IDLE_MS * 2)).await;
-    assert_eq!(bench.idle.idle(), 0);
-    tokio::time::resume();
+    idle(&bench, 0).await;
     service.closed(1).await;
 }
 

@@ -1,0 +1,55 @@
+//! Reading released bytes, beside nginx serving the same files: what a cache in front, or a mirror, would do.
+
+use std::time::Duration;
+
+use jackfield_registry::{
+    oci::digest::{Algorithm, ContentDigest},
+    serve,
+};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::{at_least, kit::TestRegistry, load, nginx::Nginx, percentile};
+
+const CONNECTIONS: usize = 8;
+const TURN: Duration = Duration::from_millis(700);
+const TURNS: usize = 7;
+
+pub async fn bench() {
+    for registry in TestRegistry::each_with(|config, _| config.requests_per_minute = 0).await {
+        let token = registry.operator();
+        let namespace = json!({ "name": "bench", "class": "generic" });
+        registry.post("/v1/namespaces").token(&token).json(&namespace).send().await.expect(201);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve::serve(listener, registry.shared.clone(), stop.clone()));
+
+        let files = tempfile::tempdir().unwrap();
+        let Some(nginx) = Nginx::serve(files.path()) else { return };
+        println!("reads, {}: {CONNECTIONS} connections, to nginx with the same file", registry.kind);
+        for (size, shown) in [(4 << 10, "4 KiB"), (256 << 10, "256 KiB"), (4 << 20, "4 MiB"), (32 << 20, "32 MiB")] {
+            let bytes: Vec<u8> = (0..size as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+            let digest = ContentDigest::of(Algorithm::Sha256, &bytes);
+            std::fs::write(files.path().join(shown.replace(' ', "")), &bytes).unwrap();
+            let upload = registry.post(&format!("/v2/bench/files/blobs/uploads/?digest={digest}")).token(&token);
+            upload.bytes(bytes).send().await.expect(201);
+
+            let (ours, theirs) = (format!("/v2/bench/files/blobs/{digest}"), format!("/{}", shown.replace(' ', "")));
+            let (mut own_rates, mut nginx_rates) = (Vec::new(), Vec::new());
+            for _ in 0..TURNS {
+                own_rates.push(rate(address, ours.clone()).await);
+                nginx_rates.push(rate(nginx.address, theirs.clone()).await);
+            }
+            let (own, peer) = (percentile(&mut own_rates, 0.5), percentile(&mut nginx_rates, 0.5));
+            println!("  {shown:>7}: {own:>8.0} requests/s to {peer:>8.0}: {}", at_least(0.7, own / peer));
+        }
+        stop.cancel();
+        serving.await.unwrap();
+    }
+}
+
+async fn rate(server: std::net::SocketAddr, path: String) -> f64 {
+    let load = move || load::requests_a_second(server, &path, CONNECTIONS, TURN);
+    tokio::task::spawn_blocking(load).await.unwrap()
+}
