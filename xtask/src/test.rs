@@ -134,7 +134,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 /// The benches: ratios within one run.
 pub(crate) fn bench(peers: bool) -> Result<(), Failure> {
     need::wasm_target()?;
-    run(&mut cargo(&["bench", "--package", "jackfield-tests", "--locked"]))?;
+    run(&mut cargo(&["bench", "--package", "jackfield-tests", "--package", "jackfield-registry", "--locked"]))?;
     if peers {
         run(cargo(&["bench", "--locked"]).current_dir(root().join("tests/peers")))?;
     }

@@ -39,6 +39,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a connection to a server may have waited for its next use without being asked whether it still lives: asking before
+/// each use would cost as much as the query.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
 /// A database. Cheap to clone: clones share their connections.
 #[derive(Clone, Debug)]
 pub enum Db {
@@ -79,6 +83,15 @@ impl Db {
             let pool = PgPoolOptions::new()
                 .max_connections(limits.connections)
                 .acquire_timeout(limits.acquire_timeout)
+                .test_before_acquire(false)
+                .before_acquire(|connection, state| {
+                    Box::pin(async move {
+                        if state.idle_for >= TRUSTED_IDLE {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
                 .connect_with(options)
                 .await?;
             return Ok(Self::Postgres(pool));
@@ -98,19 +111,17 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let write = SqlitePoolOptions::new()
+        // A file that is open does not go away, so no connection is asked whether it still lives.
+        let pool = SqlitePoolOptions::new().acquire_timeout(limits.acquire_timeout).test_before_acquire(false);
+        let write = pool
+            .clone()
             .max_connections(1)
-            .acquire_timeout(limits.acquire_timeout)
             // On a full disk SQLite may end a transaction by itself (sqlite.org/lang_transaction.html, section 3). The connection
             // counts it for ever, and would begin no other: it is closed, and another takes its place.
             .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone())
             .await?;
-        let read = SqlitePoolOptions::new()
-            .max_connections(limits.connections)
-            .acquire_timeout(limits.acquire_timeout)
-            .connect_with(options.read_only(false))
-            .await?;
+        let read = pool.max_connections(limits.connections).connect_with(options.read_only(false)).await?;
         Ok(Self::Sqlite { read, write })
     }
 

@@ -27,6 +27,8 @@ pub async fn bench() {
 
         let files = tempfile::tempdir().unwrap();
         let Some(nginx) = Nginx::serve(files.path()) else { return };
+        let constant = rate(address, "/healthz".to_owned()).await;
+        println!("reads, {}: the registry's constant answer {constant:.0} requests/s", registry.kind);
         println!("reads, {}: {CONNECTIONS} connections, to nginx with the same file", registry.kind);
         for (size, shown) in [(4 << 10, "4 KiB"), (256 << 10, "256 KiB"), (4 << 20, "4 MiB"), (32 << 20, "32 MiB")] {
             let bytes: Vec<u8> = (0..size as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
