@@ -3,9 +3,6 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
-#[path = "../../../core/package/tests/common/mod.rs"]
-#[allow(dead_code)]
-mod components;
 #[path = "../../tests/it/kit.rs"]
 #[allow(dead_code)]
 mod kit;

@@ -44,13 +44,13 @@ impl Nginx {
         let path = files.join("nginx.conf");
         std::fs::write(&path, configuration).unwrap();
         let process = Command::new("nginx").arg("-c").arg(&path).arg("-p").arg(files).spawn().unwrap();
-        for _ in 0..200 {
-            if TcpStream::connect(address).is_ok() {
-                return Some(Self { process, address });
-            }
+        let nginx = Self { process, address };
+        let listens = (0..200).any(|_| {
             std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("nginx does not listen on {address}");
+            TcpStream::connect(address).is_ok()
+        });
+        assert!(listens, "nginx does not listen on {address}");
+        Some(nginx)
     }
 }
 
