@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! host.key                              32 random bytes, 0600: authenticates compiled code
+//! receipt.key                           32 random bytes, 0600: signs how much a release was used, and nothing else
+//! usage                                 how much each release was used; see `usage.rs`
 //! lock                                  held by whoever changes anything below
 //! components/<digest>.wasm              immutable, named by content
 //! components/<digest>.sigstore.json     the statements it was admitted by, one bundle a line
@@ -63,9 +65,23 @@ impl Home {
         Ok(Locked { _file: file })
     }
 
-    /// This host's own key, made when first asked for. Two processes that make it at once end with one.
+    /// What authenticates compiled code.
     pub(crate) fn host_key(&self) -> Result<[u8; 32], HostFault> {
-        let path = self.root.join("host.key");
+        self.key("host.key")
+    }
+
+    /// What signs usage receipts.
+    pub(crate) fn receipt_key(&self) -> Result<[u8; 32], HostFault> {
+        self.key("receipt.key")
+    }
+
+    pub(crate) fn usage_path(&self) -> PathBuf {
+        self.root.join("usage")
+    }
+
+    /// A key of this host's own, made when first asked for. Two processes that make it at once end with one.
+    fn key(&self, file: &str) -> Result<[u8; 32], HostFault> {
+        let path = self.root.join(file);
         loop {
             match File::open(&path) {
                 Ok(mut file) => {

@@ -9,7 +9,12 @@ use std::{
 };
 
 use jackfield_broker::{Broker, flow::Flows, sender::Sender};
-use jackfield_package::{Digest, Manifest, Package, PackageName, Refusal, Verified, schema::Schema, statement::Bundle};
+use jackfield_package::{
+    Digest, Manifest, Package, PackageName, Refusal, Verified,
+    key::SigningKey,
+    schema::Schema,
+    statement::{Bundle, ReceiptStatement},
+};
 use rustls::pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +36,7 @@ use crate::{
     limits::{Limit, STOP_CHECK_MS},
     live::Live,
     log::LogBook,
+    usage::{Counter, Usage, UsageBook},
 };
 
 /// Runs connectors from one home folder. Cheap to clone; all clones share engines, pools and connections.
@@ -51,6 +57,7 @@ struct Inner {
     shards: Shards,
     broker: Arc<HomeBroker>,
     transports: Transports,
+    usage: Arc<UsageBook>,
     live: RwLock<HashMap<PackageName, Arc<Live>>>,
 }
 
@@ -136,7 +143,8 @@ impl HostBuilder {
         };
         let broker = Arc::new(HomeBroker::new(folder, self.database, Arc::new(ProviderNetwork::new(network))));
         let shards = Shards::new(self.shards);
-        Ok(Host(Arc::new(Inner { home, compiled, shards, broker, transports, live: RwLock::default() })))
+        let usage = Arc::new(UsageBook::new(home.usage_path()));
+        Ok(Host(Arc::new(Inner { home, compiled, shards, broker, transports, usage, live: RwLock::default() })))
     }
 }
 
@@ -267,6 +275,35 @@ impl Host {
         self.0.home.read_record(name)?.ok_or_else(|| self.not_installed(name))
     }
 
+    /// How much the installed release was used here; none if not one call went well.
+    ///
+    /// # Errors
+    /// [`Error::NotInstalled`], [`Error::Fault`].
+    pub fn usage(&self, name: &PackageName) -> Result<Option<Usage>, Error> {
+        let installation = self.installation(name)?;
+        if let Some(live) = self.0.live.read().unwrap_or_else(PoisonError::into_inner).get(name)
+            && let Some(usage) = &live.usage
+        {
+            usage.flush();
+        }
+        Ok(self.0.usage.read()?.get(&installation.digest.hex()).copied())
+    }
+
+    /// Says with this home's own key how much the installed release was used here, so that somebody here may review it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] `not-used` if not one call went well; [`Error::NotInstalled`], [`Error::Fault`].
+    pub fn receipt(&self, name: &PackageName) -> Result<Bundle, Error> {
+        let Installation { name, version, digest, .. } = self.installation(name)?;
+        let Some(Usage { calls, first_day, last_day }) = self.usage(&name)? else {
+            let refusal = Refusal::new("not-used", format!("no call of `{name}` {version} has gone well in this home"));
+            return Err(Error::Refused(refusal.hint("use it for a while first; each release counts for itself")));
+        };
+        let key = SigningKey::from_seed(self.0.home.receipt_key()?);
+        let workspace = key.public_key();
+        Ok(ReceiptStatement { workspace, name, version, component: digest, calls, first_day, last_day }.sign(&key))
+    }
+
     /// Asks a release what it is: its `describe`, in an empty sandbox with no destination granted. Nothing gets installed.
     ///
     /// # Errors
@@ -275,7 +312,7 @@ impl Host {
         let package = verified.package();
         let installation = Installation::new(verified, Grant::default(), 0);
         let egress = self.egress(package.manifest(), &Grant::default()).map_err(Error::from)?;
-        let live = Live::new(None, installation, egress, 1);
+        let live = Live::new(None, installation, egress, 1, None);
         let engine = self.0.shards.engine(self.0.shards.here())?;
         let source = source_of(package)?;
         let component = self.0.compiled.load(&self.0.home, engine, package.digest(), source.path()).await?;
@@ -345,7 +382,11 @@ impl Host {
         let call = self.call(&live, entry, invocation.files, invocation.output_directory, invocation.log_sink, started);
         let ended = call::run(prepared, call, self.stopped(&live, &invocation.cancel)).await;
         drop(turn);
-        Ok(outcome(ended))
+        let outcome = outcome(ended);
+        if let (Ok(_), Some(usage)) = (&outcome.result, &live.usage) {
+            usage.count(now_s());
+        }
+        Ok(outcome)
     }
 
     fn call(
@@ -406,7 +447,8 @@ impl Host {
         }
         let installation = self.installation(name)?;
         let egress = self.egress(&installation.manifest, &installation.grant)?;
-        let live = Arc::new(Live::new(stamp, installation, egress, self.0.shards.len()));
+        let usage = Counter::new(self.0.usage.clone(), installation.digest);
+        let live = Arc::new(Live::new(stamp, installation, egress, self.0.shards.len(), Some(usage)));
         self.0.live.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), live.clone());
         Ok(live)
     }

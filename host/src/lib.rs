@@ -42,6 +42,7 @@ pub mod limits;
 mod live;
 mod log;
 mod memory;
+mod usage;
 
 pub use bill::Bill;
 pub use compiled::{Compiler, compile_in_child};
@@ -53,3 +54,4 @@ pub use host::{Host, HostBuilder};
 pub use installation::Installation;
 pub use invocation::{Invocation, Outcome};
 pub use log::{Level, LogLine, LogSink};
+pub use usage::Usage;

@@ -22,6 +22,12 @@ pub const POOL_SLOTS: u32 = 1_000;
 pub const QUEUED_CALLS: usize = 1_000;
 /// Milliseconds between two looks at whether another process has stopped an installation whose call is running.
 pub const STOP_CHECK_MS: u64 = 500;
+/// Seconds between two notes of how often a release was called: a write for each call would cost as much as a short call.
+pub const USAGE_EVERY_S: u64 = 60;
+/// Bytes of the notes; beyond, they are summed up: a few days of a busy host.
+pub const USAGE_BYTES: u64 = 256 << 10;
+/// Releases whose use is remembered, those that were used last: more than anybody has an opinion on.
+pub const USAGE_RELEASES: usize = 1_000;
 /// Bytes that one read of a file hands to the guest at most, and that one write takes.
 pub const FILE_CHUNK_BYTES: usize = 1 << 20;
 /// Bytes of a created file's name, as file systems have it.

@@ -17,6 +17,7 @@ use crate::{
     home::Stamp,
     installation::Installation,
     limits::{Limit, Limits, QUEUED_CALLS},
+    usage::Counter,
 };
 
 /// One version of an installation's record, ready for calls. A changed record makes a new one.
@@ -30,12 +31,20 @@ pub(crate) struct Live {
     pub(crate) prepared: Vec<OnceCell<Prepared>>,
     /// Cancelled when the installation is stopped: its calls end.
     pub(crate) stop: CancellationToken,
+    /// Its successful calls; none for what is not installed.
+    pub(crate) usage: Option<Counter>,
     calls: Semaphore,
     waiting: AtomicUsize,
 }
 
 impl Live {
-    pub(crate) fn new(stamp: Option<Stamp>, installation: Installation, egress: Egress, shards: usize) -> Self {
+    pub(crate) fn new(
+        stamp: Option<Stamp>,
+        installation: Installation,
+        egress: Egress,
+        shards: usize,
+        usage: Option<Counter>,
+    ) -> Self {
         let limits = Limits::in_force(&installation.manifest.limits, &installation.grant.limits);
         let calls =
             usize::try_from(limits.get(Limit::ConcurrentCalls)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
@@ -47,6 +56,7 @@ impl Live {
             egress: Arc::new(egress),
             prepared: (0..shards).map(|_| OnceCell::new()).collect(),
             stop: CancellationToken::new(),
+            usage,
             calls: Semaphore::new(calls),
             waiting: AtomicUsize::new(0),
         }
