@@ -5,6 +5,8 @@ use std::ops::Range;
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use jackfield_db::Conn;
+
 use super::{
     access::Need,
     answer::{self, CONTENT_DIGEST},
@@ -23,7 +25,6 @@ pub(crate) async fn read(call: &Call, digest: &ContentDigest) -> Result<Response
     if !row.visible && !call.caller.sees_staged(&call.registry, &mut conn, &call.repository).await? {
         return Err(unknown(digest));
     }
-    drop(conn);
     let size = u64::try_from(row.size).unwrap_or_default();
     let mut response = answer::empty(StatusCode::OK);
     answer::set(&mut response, CONTENT_DIGEST, digest.as_str());
@@ -56,6 +57,10 @@ pub(crate) async fn read(call: &Call, digest: &ContentDigest) -> Result<Response
     if call.method == Method::HEAD {
         return Ok(response);
     }
+    if row.visible && is_begun(&wanted, size) {
+        count(call, &mut conn, digest).await?;
+    }
+    drop(conn);
     *response.body_mut() = match row.bytes {
         Some(bytes) => Body::from(slice(bytes, &wanted)),
         None => match call.registry.blobs.stream(&digest.object(), wanted).await? {
@@ -67,6 +72,22 @@ pub(crate) async fn read(call: &Call, digest: &ContentDigest) -> Result<Response
         },
     };
     Ok(response)
+}
+
+/// Whether a download begins with this: whoever goes on where he stopped, or fetches in pieces, is counted once; who looks at
+/// the first byte to learn the size is not.
+fn is_begun(wanted: &Range<u64>, size: u64) -> bool {
+    wanted.start == 0 && wanted.end > size.min(1)
+}
+
+/// Counts a download, if the bytes are a release's component: what else a repository holds comes along with it.
+async fn count(call: &Call, conn: &mut Conn, digest: &ContentDigest) -> Result<(), Problem> {
+    if let Some(package) = call.repository.package()
+        && store::is_component(conn, &package.to_string(), digest.as_str()).await?
+    {
+        call.registry.counts.download(&package);
+    }
+    Ok(())
 }
 
 /// `DELETE /v2/<name>/blobs/<digest>`: this repository shows it no more. The bytes go when no repository does.

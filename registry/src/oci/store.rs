@@ -34,6 +34,14 @@ pub(crate) async fn blob(conn: &mut Conn, repository: &str, digest: &str) -> Res
         .bind(repository).bind(digest).fetch_optional(c))
 }
 
+/// Whether these bytes are the component of a release of this package.
+pub(crate) async fn is_component(conn: &mut Conn, package: &str, digest: &str) -> Result<bool> {
+    let found: Option<i64> = on!(conn, c => sqlx::query_scalar(
+        "SELECT CAST(1 AS BIGINT) FROM releases WHERE component = $2 AND package = $1 LIMIT 1")
+        .bind(package).bind(digest).fetch_optional(c))?;
+    Ok(found.is_some())
+}
+
 /// Somebody brings these bytes to the blob store: they are not swept for a day.
 pub(crate) async fn bring_blob(conn: &mut Conn, digest: &str, size: i64, now: Micros) -> Result<()> {
     on!(conn, c => sqlx::query(
