@@ -21,4 +21,4 @@ pub use evidence::{Evidence, Logged};
 pub use history::{EvidenceOfMisbehaviour, Misbehaviour, Seen};
 pub use lock::{Lock, LockedPackage};
 pub use policy::{HostPolicy, KeysetPin, TrustedRegistry};
-pub use resolve::{Query, Resolution, Resolved, resolve};
+pub use resolve::{Query, Resolution, Resolved, Waiting, resolve};

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admission;
+pub mod advisory;
 pub mod cassettes;
 pub mod check;
 pub mod difference;

@@ -138,6 +138,15 @@ pub const CHECKS: usize = 512;
 /// Releases in a package's signed index: one a day for 13 years.
 pub const INDEX_RELEASES: usize = 5_000;
 
+/// Advisories that stand against one package: beyond, its author has other worries than one more.
+pub const INDEX_ADVISORIES: usize = 64;
+
+/// Characters of an advisory's affected versions: some twenty ranges.
+pub const AFFECTED_CHARS: usize = 400;
+
+/// Ranges of an advisory: one a line of releases that is still cared for.
+pub const AFFECTED_RANGES: usize = 32;
+
 /// Bytes of an index inside its envelope: [`INDEX_RELEASES`] of about 350 bytes each.
 pub const INDEX_BYTES: usize = 2 << 20;
 

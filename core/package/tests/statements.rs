@@ -4,8 +4,9 @@ use std::fmt::Debug;
 
 use jackfield_package::{
     Digest, Refusal,
+    advisory::{Advisory, Affected, Severity},
     key::SigningKey,
-    limits::{INDEX_RELEASES, STATEMENT_BYTES},
+    limits::{INDEX_ADVISORIES, INDEX_RELEASES, STATEMENT_BYTES, SUMMARY_CHARS, WORD_CHARS},
     statement::{
         AuditStatement, Bundle, ChecksStatement, IndexRelease, IndexStatement, KeysetStatement, Kind, PublishStatement,
         ReceiptStatement, ReleaseStatus, StatusAction, StatusStatement, StatusSubject, Verdict, accept_keyset, quorum,
@@ -99,6 +100,10 @@ fn key_status() -> StatusStatement {
     }
 }
 
+fn advisory(id: String, title: String) -> Advisory {
+    Advisory { id, severity: Severity::High, affected: "<1.2.5".parse().expect("a range"), title }
+}
+
 fn index() -> IndexStatement {
     IndexStatement {
         registry: "registry.example".into(),
@@ -107,6 +112,7 @@ fn index() -> IndexStatement {
         issued: 1_000_000,
         expires: 2_000_000,
         deprecated: None,
+        advisories: vec![advisory("JFA-2026-0001".into(), "Leaks rows".into())],
         releases: vec![IndexRelease {
             version: version("1.2.3"),
             component: component(),
@@ -287,6 +293,9 @@ fn indices_are_read_strictly() {
             ("statement-malformed", |v| v["predicate"]["name"] = json!("acme:other")),
             ("statement-malformed", |v| v["predicate"]["releases"][0]["status"] = json!("fine")),
             ("statement-malformed", |v| v["predicate"]["releases"][0]["extra"] = json!(1)),
+            ("statement-malformed", |v| v["predicate"]["advisories"][0]["affected"] = json!("everything")),
+            ("statement-malformed", |v| v["predicate"]["advisories"][0]["severity"] = json!("awful")),
+            ("statement-malformed", |v| v["predicate"]["advisories"][0]["title"] = json!("t".repeat(1_000))),
             ("statement-malformed", |v| {
                 v["predicate"]["releases"] = json!([v["predicate"]["releases"][0], v["predicate"]["releases"][0]]);
             }),
@@ -306,12 +315,18 @@ fn the_largest_index_fits_its_bundle() {
             ..release.clone()
         })
         .collect();
-    let mut index = IndexStatement { releases, ..index() };
+    let affected: Affected = ["=1.0.0-aaaaa"; 25].join(" || ").parse().expect("ranges");
+    let told =
+        |_| Advisory { affected: affected.clone(), ..advisory("J".repeat(WORD_CHARS), "t".repeat(SUMMARY_CHARS)) };
+    let advisories = (0..INDEX_ADVISORIES).map(told).collect();
+    let mut index = IndexStatement { advisories, releases, ..index() };
     let bytes = index.sign(&key(1)).to_bytes();
     assert_eq!(Bundle::parse(&bytes).expect_err("large").code, "bundle-too-large");
     let bundle = Bundle::parse_index(&bytes).expect("an index's bundle");
     let payload = quorum::verified(&bundle, &key(1).public_key()).expect("signed");
     assert_eq!(IndexStatement::from_verified_payload(payload).expect("an index"), index);
+    let more = IndexStatement { advisories: vec![index.advisories[0].clone(); INDEX_ADVISORIES + 1], ..index.clone() };
+    assert_eq!(code(IndexStatement::from_verified_payload(&more.to_payload())), "statement-malformed");
     index.releases.push(IndexRelease { version: version("0.1.0"), ..release });
     assert_eq!(code(IndexStatement::from_verified_payload(&index.to_payload())), "statement-malformed");
 }

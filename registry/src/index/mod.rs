@@ -23,6 +23,7 @@ use crate::{
     clock::SECOND,
     fault::{self, Point},
     read::{caching, path::PackagePath},
+    status::advisories,
 };
 
 /// How often the worker looks for indexes to sign anew.
@@ -77,6 +78,7 @@ pub async fn refresh(registry: &Shared, name: &PackageName) -> Result<(), Proble
         issued: now,
         expires: now.saturating_add(registry.config.index_lifetime_s.saturating_mul(SECOND)),
         deprecated: store::deprecated(&mut tx, &package).await?.flatten(),
+        advisories: advisories::standing(&mut tx, name).await?,
         releases,
     };
     let bytes = statement.sign(&registry.keys.statements).to_bytes();

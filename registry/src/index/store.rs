@@ -58,7 +58,9 @@ pub(crate) async fn due(conn: &mut Conn, issued_before: Micros, at_most: i64) ->
     on!(conn, c => sqlx::query_scalar(
         "SELECT r.package FROM releases r LEFT JOIN package_indexes i ON i.package = r.package
          WHERE r.state IN ('released', 'yanked', 'quarantined', 'revoked')
-           AND (i.package IS NULL OR i.issued_at < $1 OR i.issued_at < r.state_at)
+           AND (i.package IS NULL OR i.issued_at < $1 OR i.issued_at < r.state_at
+                OR EXISTS (SELECT 1 FROM advisories a WHERE a.package = r.package
+                           AND (a.published_at > i.issued_at OR a.withdrawn_at > i.issued_at)))
          GROUP BY r.package ORDER BY MIN(COALESCE(i.issued_at, 0)) LIMIT $2",
     )
     .bind(issued_before)

@@ -86,7 +86,7 @@ pub struct ReviewView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewReview {
-    /// The bundle of a receipt statement, as `jackfield review receipt` makes it.
+    /// The bundle of a receipt statement, as `jackfield review add` makes it.
     #[schema(value_type = Object)]
     pub receipt: Box<RawValue>,
     /// Stars, 1 to 5.

@@ -7,8 +7,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use jackfield_db::Conn;
-use jackfield_package::PackageName;
-use semver::{Version, VersionReq};
+use jackfield_package::{
+    PackageName, Refusal,
+    advisory::{self, Affected, Severity},
+    limits::INDEX_ADVISORIES,
+};
+use semver::Version;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,6 +22,7 @@ use crate::{
     account::{Action, Actor, Target},
     body::Body,
     clock::Micros,
+    index,
     limits::{ADVISORY_CHARS, REASON_CHARS},
     read::{
         caching, packages,
@@ -37,6 +42,7 @@ pub struct Advisory {
     /// Ranges of versions that have it, separated by `||`, such as `>=1.2.0, <1.2.5`.
     pub affected: String,
     /// `low`, `medium`, `high` or `critical`.
+    #[schema(value_type = String)]
     pub severity: Severity,
     /// In one line.
     pub title: String,
@@ -52,34 +58,13 @@ pub struct Advisory {
     pub withdrawn_at: Option<String>,
 }
 
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "plain words")]
-pub enum Severity {
-    Low,
-    Medium,
-    High,
-    Critical,
-}
-
-impl Severity {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
-
 /// An advisory to be published.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "as in Advisory")]
 pub struct NewAdvisory {
     pub affected: String,
+    #[schema(value_type = String)]
     pub severity: Severity,
     pub title: String,
     pub body: String,
@@ -97,8 +82,7 @@ pub struct Advisories {
 impl Advisory {
     /// Whether that version has the fault, unless the advisory was a mistake.
     pub fn affects(&self, version: &Version) -> bool {
-        self.withdrawn_at.is_none()
-            && ranges(&self.affected).is_ok_and(|ranges| ranges.iter().any(|range| range.matches(version)))
+        self.withdrawn_at.is_none() && self.affected.parse().is_ok_and(|affected: Affected| affected.contains(version))
     }
 }
 
@@ -110,19 +94,30 @@ pub async fn of(conn: &mut Conn, package: &PackageName) -> Result<Vec<Advisory>,
     Ok(store::advisories(conn, &package.to_string()).await?.into_iter().map(Advisory::from).collect())
 }
 
+/// Those that stand, as the index tells hosts of them; the worst first.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn standing(conn: &mut Conn, package: &PackageName) -> Result<Vec<advisory::Advisory>, Problem> {
+    let rows = store::advisories(conn, &package.to_string()).await?.into_iter();
+    let standing = rows.filter(|row| row.withdrawn_at.is_none()).map(|row| {
+        let affected = row.affected.parse().map_err(|refusal: Refusal| Problem::internal(&refusal))?;
+        let Advisory { id, severity, title, .. } = row.into();
+        Ok(advisory::Advisory { id, severity, affected, title })
+    });
+    let mut standing = standing.collect::<Result<Vec<_>, Problem>>()?;
+    standing.sort_by(|a, b| b.severity.cmp(&a.severity));
+    Ok(standing)
+}
+
 impl From<store::AdvisoryRow> for Advisory {
     fn from(row: store::AdvisoryRow) -> Self {
-        let severity = match row.severity.as_str() {
-            "low" => Severity::Low,
-            "medium" => Severity::Medium,
-            "high" => Severity::High,
-            _ => Severity::Critical,
-        };
         Self {
             id: row.id,
             package: row.package,
             affected: row.affected,
-            severity,
+            // Rows are written by these words alone; what cannot be read is taken for the worst.
+            severity: row.severity.parse().unwrap_or(Severity::Critical),
             title: row.title,
             body: row.body,
             url: row.url,
@@ -131,16 +126,6 @@ impl From<store::AdvisoryRow> for Advisory {
             withdrawn_at: row.withdrawn_at.map(rfc3339),
         }
     }
-}
-
-fn ranges(text: &str) -> Result<Vec<VersionReq>, Problem> {
-    let refuse = |what: &str| {
-        Problem::bad_request("advisory-range", format!("`affected` {what}")).hint("such as: >=1.2.0, <1.2.5 || =2.0.0")
-    };
-    if text.len() > 400 {
-        return Err(refuse("has more than 400 characters"));
-    }
-    text.split("||").map(|range| range.trim().parse().map_err(|_| refuse("is no list of version ranges"))).collect()
 }
 
 fn link(url: Option<&str>) -> Result<(), Problem> {
@@ -171,7 +156,7 @@ pub(super) async fn publish(
     actor: Actor,
     Body(new): Body<NewAdvisory>,
 ) -> Result<Response, Problem> {
-    ranges(&new.affected)?;
+    let _: Affected = new.affected.parse()?;
     link(new.url.as_deref())?;
     let title = text::plain("the title", &new.title, REASON_CHARS)?;
     let body = text::plain("the advisory", &new.body, ADVISORY_CHARS)?;
@@ -181,6 +166,11 @@ pub(super) async fn publish(
         let mut tx = registry.db.begin().await?;
         actor.authorise(&registry, &mut tx, Action::Status, &Target::Package(name.clone())).await?;
         packages::see(&mut tx, &name).await?;
+        if standing(&mut tx, &name).await?.len() >= INDEX_ADVISORIES {
+            let message = format!("{INDEX_ADVISORIES} advisories stand against {name}, more than which no index shows");
+            return Err(Problem::conflict("advisory-too-many", message)
+                .hint("one that says it for all; then withdraw the others"));
+        }
         let row = store::AdvisoryRow {
             id: next_id(&mut tx, now).await?,
             package: name.to_string(),
@@ -198,6 +188,7 @@ pub(super) async fn publish(
             added => {
                 added?;
                 tx.commit().await?;
+                index::refresh(&registry, &name).await?;
                 return Ok((StatusCode::CREATED, Json(Advisory::from(row))).into_response());
             }
         }
@@ -224,5 +215,6 @@ pub(super) async fn withdraw(
         return Err(Problem::not_found("advisory-not-found", format!("{name} has no advisory `{id}` that stands")));
     }
     tx.commit().await?;
+    index::refresh(&registry, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

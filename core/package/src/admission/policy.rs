@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Digest, Label, PackageName, Refusal,
+    advisory::Severity,
     key::PublicKey,
     log::{KeyName, Policy as LogPolicy, VerifierKey},
 };
@@ -24,6 +25,11 @@ pub struct HostPolicy {
     pub minimum_age_hours: u32,
     /// Interfaces that nothing installed here may import: `wasi:sockets` or `wasi:http/outgoing-handler`.
     pub denied_imports: Vec<String>,
+    /// The least severity of an advisory with which nothing is installed; below, it is a warning.
+    pub refuse_advisories: RefuseAdvisories,
+    /// Whether a registry is told which of its releases is installed here, for its count. It learns the release, and what it
+    /// learns of whoever asks for anything: an address.
+    pub report_installs: bool,
     /// How old the registry's word may be.
     pub freshness: Freshness,
     /// The registries that are believed.
@@ -43,6 +49,8 @@ impl Default for HostPolicy {
         Self {
             minimum_age_hours: 72,
             denied_imports: Vec::new(),
+            refuse_advisories: RefuseAdvisories::High,
+            report_installs: true,
             freshness: Freshness::default(),
             registries: Vec::new(),
             keysets: BTreeMap::new(),
@@ -135,6 +143,32 @@ pub enum WhenStale {
     Refuse,
     /// Say so and go on: for a host that is often cut off.
     Warn,
+}
+
+/// From which severity on an advisory refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "plain words")]
+pub enum RefuseAdvisories {
+    Low,
+    Medium,
+    High,
+    Critical,
+    /// All of them are warnings.
+    Never,
+}
+
+impl RefuseAdvisories {
+    /// Whether a release with such a fault is refused.
+    pub fn refuses(self, severity: Severity) -> bool {
+        match self {
+            Self::Low => true,
+            Self::Medium => severity >= Severity::Medium,
+            Self::High => severity >= Severity::High,
+            Self::Critical => severity >= Severity::Critical,
+            Self::Never => false,
+        }
+    }
 }
 
 /// A registry, and the keys it was seen with when somebody decided to believe it.
@@ -240,6 +274,8 @@ pub enum Rule {
     Age,
     /// Denied imports.
     Import,
+    /// Advisories; they stay warnings.
+    Advisory,
 }
 
 /// Packages: `*`, `acme:*` or `acme:weather`.

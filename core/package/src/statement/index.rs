@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::{Bundle, frame};
 use crate::{
     Digest, PackageName, Refusal,
+    advisory::Advisory,
     key::SigningKey,
-    limits::{INDEX_BYTES, INDEX_RELEASES, SUMMARY_CHARS, WORD_CHARS},
+    limits::{INDEX_ADVISORIES, INDEX_BYTES, INDEX_RELEASES, SUMMARY_CHARS, WORD_CHARS},
 };
 
 /// `predicateType` of an index statement.
@@ -28,6 +29,8 @@ pub struct IndexStatement {
     pub expires: i64,
     /// The author's message, if the package is deprecated.
     pub deprecated: Option<String>,
+    /// Known faults that stand.
+    pub advisories: Vec<Advisory>,
     /// Every release that was ever released, by version.
     pub releases: Vec<IndexRelease>,
 }
@@ -84,9 +87,9 @@ impl IndexStatement {
 
     /// The statement's JSON, the same bytes for the same statement.
     pub fn to_payload(&self) -> Vec<u8> {
-        let Self { registry, name, log_size, issued, expires, deprecated, releases } = self.clone();
+        let Self { registry, name, log_size, issued, expires, deprecated, advisories, releases } = self.clone();
         let subject = (frame::NAME, Digest::of(name.to_string().as_bytes()));
-        let form = Form { registry, name, log_size, issued, expires, deprecated, releases };
+        let form = Form { registry, name, log_size, issued, expires, deprecated, advisories, releases };
         frame::write(INDEX_PREDICATE_TYPE, &[subject], &form)
     }
 
@@ -99,9 +102,16 @@ impl IndexStatement {
         let (mut subjects, form) = frame::read_within::<Form>(payload, INDEX_PREDICATE_TYPE, INDEX_BYTES)?;
         subjects.name(&form.name.to_string())?;
         subjects.nothing_left()?;
-        let Form { registry, name, log_size, issued, expires, deprecated, releases } = form;
+        let Form { registry, name, log_size, issued, expires, deprecated, advisories, releases } = form;
         frame::bounded("registry", &registry, WORD_CHARS)?;
         frame::bounded("deprecated", deprecated.as_deref().unwrap_or_default(), SUMMARY_CHARS)?;
+        if advisories.len() > INDEX_ADVISORIES {
+            return Err(frame::malformed(format!("the index has more than {INDEX_ADVISORIES} advisories")));
+        }
+        for advisory in &advisories {
+            frame::bounded("advisories.id", &advisory.id, WORD_CHARS)?;
+            frame::bounded("advisories.title", &advisory.title, SUMMARY_CHARS)?;
+        }
         if releases.len() > INDEX_RELEASES {
             return Err(frame::malformed(format!("the index has more than {INDEX_RELEASES} releases")));
         }
@@ -110,7 +120,12 @@ impl IndexStatement {
         if versions.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(frame::malformed("a version stands twice in the index"));
         }
-        Ok(Self { registry, name, log_size, issued, expires, deprecated, releases })
+        Ok(Self { registry, name, log_size, issued, expires, deprecated, advisories, releases })
+    }
+
+    /// What is known against a version.
+    pub fn advisories_of(&self, version: &Version) -> Vec<Advisory> {
+        self.advisories.iter().filter(|advisory| advisory.affected.contains(version)).cloned().collect()
     }
 
     /// The release of this version.
@@ -129,5 +144,7 @@ struct Form {
     expires: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deprecated: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    advisories: Vec<Advisory>,
     releases: Vec<IndexRelease>,
 }

@@ -193,6 +193,7 @@ impl World {
             issued: NOW - HOUR,
             expires: NOW + HOUR,
             deprecated: None,
+            advisories: Vec::new(),
             releases: vec![IndexRelease {
                 version: manifest.version.clone(),
                 component: package.digest(),
