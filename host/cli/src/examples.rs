@@ -211,6 +211,64 @@ pub(crate) const REGISTRY_REMOVE: &str = "\
 Examples:
   jackfield registry remove registry.example";
 
+pub(crate) const REVIEW: &str = "\
+Examples:
+  jackfield review add acme:crm --stars 4 --text 'Fast, and says what went wrong.'
+  jackfield review list acme:crm
+
+A review goes with a receipt: how many calls of the installed release went well in this home, and from which day to which.";
+
+pub(crate) const REVIEW_ADD: &str = "\
+Examples:
+  jackfield review add acme:crm --stars 4 --text 'Fast, and says what went wrong.'
+  jackfield review add acme:crm --stars 2 --text @review.txt   # in place of what you said before";
+
+pub(crate) const REVIEW_LIST: &str = "\
+Examples:
+  jackfield review list acme:crm";
+
+pub(crate) const REVIEW_REPLY: &str = "\
+Examples:
+  jackfield review reply acme:crm 019b76da-a800-7123-8456-426614174000 --text 'Fixed in 1.3.0.'";
+
+pub(crate) const REVIEW_FLAG: &str = "\
+Examples:
+  jackfield review flag acme:crm 019b76da-a800-7123-8456-426614174000 --reason 'names a customer'";
+
+pub(crate) const REVIEW_REMOVE: &str = "\
+Examples:
+  jackfield review remove acme:crm 019b76da-a800-7123-8456-426614174000 --reason 'names a customer'";
+
+pub(crate) const REVIEW_KEEP: &str = "\
+Examples:
+  jackfield review keep acme:crm 019b76da-a800-7123-8456-426614174000 --reason 'harsh, and fair'";
+
+pub(crate) const REVIEW_FLAGS: &str = "\
+Examples:
+  jackfield review flags";
+
+pub(crate) const ADVISORY: &str = "\
+Examples:
+  jackfield advisory list acme:crm
+  jackfield advisory show acme:crm JFA-2026-0001";
+
+pub(crate) const ADVISORY_PUBLISH: &str = "\
+Examples:
+  jackfield advisory publish acme:crm --affected '>=1.2.0, <1.2.5' --severity high \\
+      --title 'Loses rows' --text 'Rows after the first page are dropped. Upgrade to 1.2.5.'";
+
+pub(crate) const ADVISORY_LIST: &str = "\
+Examples:
+  jackfield advisory list acme:crm";
+
+pub(crate) const ADVISORY_SHOW: &str = "\
+Examples:
+  jackfield advisory show acme:crm JFA-2026-0001";
+
+pub(crate) const ADVISORY_WITHDRAW: &str = "\
+Examples:
+  jackfield advisory withdraw acme:crm JFA-2026-0001";
+
 pub(crate) const UPGRADE: &str = "\
 Examples:
   jackfield upgrade                  # all; what asks for more waits for your word

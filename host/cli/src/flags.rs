@@ -4,6 +4,7 @@
 mod account;
 mod broker;
 mod log;
+mod release;
 
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ use clap::{
 use jackfield_host::grant::EgressGrant;
 use jackfield_package::{Label, key::PublicKey, log::VerifierKey};
 
-pub(crate) use self::{account::*, broker::*, log::*};
+pub(crate) use self::{account::*, broker::*, log::*, release::*};
 
 use crate::{
     examples,
@@ -124,6 +125,8 @@ pub(crate) enum Command {
     #[command(after_help = examples::LIFT)]
     Lift(TakeBack),
     Deprecate(Deprecate),
+    Advisory(Advisory),
+    Review(Review),
     Serve(Serve),
     #[command(hide = true)]
     CompileComponent(CompileComponent),

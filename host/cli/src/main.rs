@@ -103,6 +103,8 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Revoke(flags) => commands::withdraw::run(flags, StatusAction::Revoke, context).await,
         Command::Lift(flags) => commands::withdraw::run(flags, StatusAction::Lift, context).await,
         Command::Deprecate(flags) => commands::withdraw::deprecate(flags, context).await,
+        Command::Advisory(flags) => commands::advisory::run(flags, context).await,
+        Command::Review(flags) => commands::review::run(flags, context).await,
         Command::Registry(flags) => commands::registry::run(flags, context).await,
         Command::Upgrade(flags) => commands::upgrade::run(flags, context).await,
         Command::Outdated(flags) => commands::outdated::run(flags, context).await,

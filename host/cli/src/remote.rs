@@ -100,6 +100,11 @@ impl Remote {
         Self::new(base, from_environment.or(kept).map(Zeroizing::new), context)
     }
 
+    /// The same registry, asked by nobody in particular.
+    pub(crate) fn as_nobody(&self) -> Self {
+        Self { base: self.base.clone(), token: None, client: self.client.clone() }
+    }
+
     /// With this token instead, or none.
     pub(crate) fn with_token(flags: &RegistryUrl, token: Option<String>, context: &Context) -> Result<Self, Failed> {
         Ok(Self { token: token.map(Zeroizing::new), ..Self::open(flags, context)? })

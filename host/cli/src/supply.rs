@@ -1,19 +1,20 @@
 //! From a name to a release that a registry offers and this home admits.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jackfield_package::{
     Package, PackageName, Refusal,
     admission::{
-        Admitted, Context as Admitting, Evidence, HostPolicy, Offer, Query, Resolved, Seen, TrustedRegistry, admit,
-        history::Head, resolve,
+        Admitted, Context as Admitting, Evidence, HostPolicy, Offer, Query, Resolution, Resolved, Seen,
+        TrustedRegistry, admit, history::Head, resolve,
     },
     limits::{COMPONENT_BYTES, EVIDENCE_BYTES, INDEX_BUNDLE_BYTES, NOTE_BYTES},
     log::{Checkpoint, SignedNote, merkle},
-    statement::Bundle,
+    statement::{Bundle, IndexStatement},
     verify::Step,
 };
+use reqwest::Method;
 use semver::VersionReq;
 use serde::Deserialize;
 
@@ -21,9 +22,12 @@ use crate::{
     context::Context,
     error::{Done, Failed},
     flags::RegistryUrl,
-    remote::Remote,
+    remote::{Outgoing, Remote},
     trusted::Trusted,
 };
+
+/// How long a registry may take to count an installation.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// `namespace:name`, or `namespace:name@RANGE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +66,17 @@ pub(crate) struct Supply<'c> {
     context: &'c Context,
 }
 
+/// What a registry says that there is of a package.
+pub(crate) struct Listed {
+    pub(crate) index: IndexStatement,
+    /// The release that was asked for, or the reason against it.
+    pub(crate) resolved: Result<Resolved, Failed>,
+}
+
 /// What came of asking for a release.
 pub(crate) struct Found {
+    /// The registry's index, if it is one to be believed.
+    pub(crate) index: Option<IndexStatement>,
     pub(crate) steps: Vec<Step>,
     pub(crate) verdict: Result<Good, Failed>,
 }
@@ -112,17 +125,23 @@ impl<'c> Supply<'c> {
         Ok(Bundle::parse_index(&self.remote.get_bytes(&path, INDEX_BUNDLE_BYTES).await?)?)
     }
 
-    /// Which release a query means now, and nothing more.
-    pub(crate) async fn resolve(&self, query: &Query) -> Result<Resolved, Failed> {
+    /// What there is now, and which release a query means.
+    pub(crate) async fn list(&self, query: &Query, automatic: bool) -> Result<Listed, Failed> {
         let seen = self.trusted.seen(&self.registry, &query.name)?;
-        let index = self.index(&query.name).await?;
-        let resolution = resolve(&index, query, &self.admitting(&seen, None, false)?);
-        if let Some(lie) = &resolution.misbehaviour {
+        let bundle = self.index(&query.name).await?;
+        let Resolution { index, verdict, misbehaviour, .. } =
+            resolve(&bundle, query, &self.admitting(&seen, None, automatic)?);
+        if let Some(lie) = &misbehaviour {
             self.caught(lie)?;
         }
-        let resolved = resolution.verdict?;
-        self.trusted.saw_index(&self.registry.origin, &query.name, &index)?;
-        Ok(resolved)
+        let resolved = verdict.map_err(Failed::from);
+        match index {
+            None => Err(resolved.err().unwrap_or_else(|| Failed::usage("index-malformed", "there is no index"))),
+            Some(index) => {
+                self.trusted.saw_index(&self.registry.origin, &query.name, &bundle)?;
+                Ok(Listed { index, resolved })
+            }
+        }
     }
 
     /// Asks for a release and holds it against everything. Installs nothing, but remembers what was seen.
@@ -133,13 +152,15 @@ impl<'c> Supply<'c> {
         let index = self.index(name).await?;
         let resolution = resolve(&index, query, &self.admitting(&seen, None, automatic)?);
         let mut steps = resolution.steps;
+        let listed = resolution.index;
         if let Some(lie) = &resolution.misbehaviour {
             self.caught(lie)?;
         }
         let resolved = match resolution.verdict {
             Ok(resolved) => resolved,
-            Err(refusal) => return Ok(Found { steps, verdict: Err(refusal.into()) }),
+            Err(refusal) => return Ok(Found { index: listed, steps, verdict: Err(refusal.into()) }),
         };
+
         self.trusted.saw_index(origin, name, &index)?;
         let package = Package::parse(self.component(&resolved).await?)?;
         let base = format!("/v1/packages/{}/{}/{}", name.namespace(), name.name(), resolved.release().version);
@@ -159,7 +180,7 @@ impl<'c> Supply<'c> {
             }
             Err(refusal) => Err(refusal.into()),
         };
-        Ok(Found { steps, verdict })
+        Ok(Found { index: listed, steps, verdict })
     }
 
     fn admitting<'a>(
@@ -223,6 +244,16 @@ impl<'c> Supply<'c> {
         self.context.ui.warn(&format!("the registry `{}` contradicts itself: {}", lie.registry, lie.message));
         self.context.ui.hint(&format!("what proves it is kept in {}", folder.display()));
         Ok(())
+    }
+
+    /// Tells the registry that a release is installed, for its count: which one, and nothing of who. Nobody waits for it long,
+    /// and nothing depends on it.
+    pub(crate) async fn report_install(&self, good: &Good) {
+        let (name, version) = (good.resolved.name(), &good.resolved.release().version);
+        let path = format!("/v1/packages/{}/{}/{version}/installs", name.namespace(), name.name());
+        let remote = self.remote.as_nobody();
+        let told = remote.send(Method::POST, &path, Outgoing::default());
+        let _ = tokio::time::timeout(REPORT_TIMEOUT, told).await;
     }
 
     /// Writes down what is installed and why.

@@ -206,6 +206,16 @@ pub(crate) fn label(text: &str) -> Result<Label, String> {
     text.parse().map_err(|refusal: jackfield_package::Refusal| refusal.message)
 }
 
+/// A package's name.
+pub(crate) fn package(text: &str) -> Result<jackfield_package::PackageName, String> {
+    text.parse().map_err(|refusal: jackfield_package::Refusal| refusal.message)
+}
+
+/// How bad a fault is.
+pub(crate) fn severity(text: &str) -> Result<jackfield_package::advisory::Severity, String> {
+    text.parse().map_err(|refusal: jackfield_package::Refusal| refusal.message)
+}
+
 /// A public key, 64 hex digits.
 pub(crate) fn public_key(text: &str) -> Result<jackfield_package::key::PublicKey, String> {
     serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())

@@ -67,8 +67,13 @@ async fn from_registry(flags: &flags::Install, wanted: Wanted, context: &Context
     }
     let evidence = supply.keep(&good)?;
     let bundles: Vec<Bundle> = good.evidence.publish.iter().map(|logged| logged.bundle.clone()).collect();
+    let is_first = previous.is_none();
     put(flags, good.admitted.verified.clone(), &bundles, previous, context).await?;
-    supply.lock(&good, evidence)
+    supply.lock(&good, evidence)?;
+    if is_first && supply.policy.report_installs {
+        supply.report_install(&good).await;
+    }
+    Ok(())
 }
 
 async fn put(

@@ -1,5 +1,6 @@
 //! One file a command: `run(flags, &Context)`.
 
+pub(crate) mod advisory;
 pub(crate) mod audit;
 pub(crate) mod build;
 pub(crate) mod check;
@@ -23,6 +24,7 @@ pub(crate) mod provider;
 pub(crate) mod publish;
 pub(crate) mod rebuild;
 pub(crate) mod registry;
+pub(crate) mod review;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod sign;

@@ -1,11 +1,14 @@
-//! `jackfield outdated`: what has a newer release.
+//! `jackfield outdated`: what has a newer release, and what is known against the one that is installed.
 
-use jackfield_package::admission::Query;
-use serde_json::json;
+use jackfield_package::{
+    admission::{LockedPackage, Query},
+    statement::{IndexStatement, ReleaseStatus},
+};
+use serde_json::{Value, json};
 
 use crate::{
     context::Context,
-    error::Done,
+    error::{Done, Failed},
     flags::{self, RegistryUrl},
     supply::Supply,
     trusted::Trusted,
@@ -13,29 +16,57 @@ use crate::{
 
 pub(crate) async fn run(_flags: flags::Outdated, context: &Context) -> Done {
     let lock = Trusted::of(context).lock()?;
-    let mut outdated = Vec::new();
+    let (mut outdated, mut advisories, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for package in &lock.packages {
-        let supply = Supply::open(&RegistryUrl { registry: None }, Some(&package.registry), context)?;
-        let query = Query { name: package.name.clone(), range: None, locked: Some(package.digest) };
-        let newest = supply.resolve(&query).await?;
-        let release = newest.release();
-        if release.version > package.version {
-            outdated.push(json!({
-                "name": package.name, "version": package.version, "newest": release.version,
-                "released_at": release.released_at, "deprecated": newest.deprecated(),
-            }));
+        let LockedPackage { name, version, .. } = package;
+        match ask(package, context).await {
+            Ok(index) => {
+                outdated.extend(newer(package, &index));
+                advisories.extend(index.advisories_of(version).into_iter().map(|known| {
+                    json!({ "name": name, "version": version, "id": known.id, "severity": known.severity, "title": known.title })
+                }));
+            }
+            // One that can't be asked about keeps nobody from hearing of the others.
+            Err(failed) => {
+                context.ui.warn(&format!("`{name}`: {}", failed.message()));
+                unknown.push(json!({ "name": name, "code": failed.code(), "message": failed.message() }));
+            }
         }
     }
-    context.ui.answer(&json!({ "outdated": outdated }), |page| {
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let answer = json!({ "outdated": outdated, "advisories": advisories, "unknown": unknown });
+    context.ui.answer(&answer, |page| {
         let rows: Vec<_> =
             outdated.iter().map(|row| vec![text(&row["name"]), text(&row["version"]), text(&row["newest"])]).collect();
         if !rows.is_empty() {
             page.table(&["name", "installed", "newest"], &rows);
         }
     })?;
-    if outdated.is_empty() {
+    for known in &advisories {
+        let [name, version, id, severity, title] =
+            ["name", "version", "id", "severity", "title"].map(|key| text(&known[key]));
+        context.ui.warn(&format!("{name} {version} has a known fault: {id} ({severity}): {title}"));
+    }
+    if outdated.is_empty() && unknown.is_empty() {
         context.ui.note("Everything that is installed from a registry is its newest release.");
     }
     Ok(())
+}
+
+async fn ask(package: &LockedPackage, context: &Context) -> Result<IndexStatement, Failed> {
+    let supply = Supply::open(&RegistryUrl { registry: None }, Some(&package.registry), context)?;
+    let query = Query { name: package.name.clone(), range: None, locked: Some(package.digest) };
+    Ok(supply.list(&query, false).await?.index)
+}
+
+/// The newest release that is no pre-release, if it is newer than the one that is installed.
+fn newer(package: &LockedPackage, index: &IndexStatement) -> Option<Value> {
+    let open = index.releases.iter().filter(|release| release.status == ReleaseStatus::Released);
+    let newest = open.filter(|release| release.version.pre.is_empty()).max_by(|a, b| a.version.cmp(&b.version))?;
+    (newest.version > package.version).then(|| {
+        json!({
+            "name": package.name, "version": package.version, "newest": newest.version,
+            "released_at": newest.released_at, "deprecated": index.deprecated,
+        })
+    })
 }

@@ -3,6 +3,7 @@
 use jackfield_package::{
     Package, Refusal,
     admission::{Context as Admitting, LockedPackage, Offer, Query, Seen, admit, resolve},
+    advisory::Advisory,
 };
 use semver::VersionReq;
 use serde_json::{Value, json};
@@ -23,9 +24,12 @@ pub(crate) async fn run(flags: flags::Status, context: &Context) -> Done {
     let mut bad = Vec::new();
     for package in &lock.packages {
         let kept = by_what_is_kept(package, &trusted, context);
-        let since = match (&kept, flags.offline) {
-            (Ok(()), false) => Some(since(package, context).await),
-            _ => None,
+        let (since, advisories) = match (&kept, flags.offline) {
+            (Ok(()), false) => {
+                let (since, advisories) = since(package, context).await;
+                (Some(since), advisories)
+            }
+            _ => (None, Vec::new()),
         };
         let word = |result: &Result<(), Failed>| match result {
             Ok(()) => json!({ "ok": true }),
@@ -40,6 +44,7 @@ pub(crate) async fn run(flags: flags::Status, context: &Context) -> Done {
         rows.push(json!({
             "name": package.name, "version": package.version, "registry": package.registry, "ok": verdict,
             "kept": word(&kept), "since": since.as_ref().map(word), "reached": since.is_some() && !unknown,
+            "advisories": advisories,
         }));
     }
     context.ui.answer(&json!({ "packages": rows }), |page| {
@@ -59,6 +64,14 @@ pub(crate) async fn run(flags: flags::Status, context: &Context) -> Done {
             page.mark(0, mark, &text(&row["name"]), &detail);
         }
     })?;
+    for row in &rows {
+        for known in row["advisories"].as_array().into_iter().flatten() {
+            let [id, severity, title] = ["id", "severity", "title"].map(|key| known[key].as_str().unwrap_or_default());
+            let name = row["name"].as_str().unwrap_or_default();
+            context.ui.warn(&format!("{name} has a known fault: {id} ({severity}): {title}"));
+            context.ui.hint(&format!("jackfield advisory show {name} {id}"));
+        }
+    }
     if lock.packages.is_empty() {
         context.ui.note("Nothing is installed from a registry.");
     }
@@ -98,10 +111,19 @@ fn by_what_is_kept(package: &LockedPackage, trusted: &Trusted, context: &Context
     Ok(())
 }
 
-/// What the registry says now.
-async fn since(package: &LockedPackage, context: &Context) -> Result<(), Failed> {
-    let supply = Supply::open(&RegistryUrl { registry: None }, Some(&package.registry), context)?;
-    supply.find(&exactly(package)?, false).await?.verdict.map(drop)
+/// What the registry says now, and which faults of it are known.
+async fn since(package: &LockedPackage, context: &Context) -> (Result<(), Failed>, Vec<Advisory>) {
+    let found = async {
+        let supply = Supply::open(&RegistryUrl { registry: None }, Some(&package.registry), context)?;
+        supply.find(&exactly(package)?, false).await
+    };
+    match found.await {
+        Ok(found) => {
+            let advisories = found.index.map(|index| index.advisories_of(&package.version)).unwrap_or_default();
+            (found.verdict.map(drop), advisories)
+        }
+        Err(failed) => (Err(failed), Vec::new()),
+    }
 }
 
 fn exactly(package: &LockedPackage) -> Result<Query, Failed> {

@@ -3,10 +3,11 @@
 use jackfield_host::{Host, Installation};
 use jackfield_package::{
     Package, Refusal,
-    admission::{LockedPackage, Query},
+    admission::{LockedPackage, Query, Waiting},
     difference::{Change, Difference},
-    statement::Bundle,
+    statement::{Bundle, IndexStatement, ReleaseStatus},
 };
+use semver::{Version, VersionReq};
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,9 +16,11 @@ use crate::{
     flags::{self, RegistryUrl},
     installed,
     page::Page,
-    supply::{Good, Supply, Wanted},
+    supply::{Good, Listed, Supply, Wanted, now},
     trusted::Trusted,
 };
+
+const HOUR_US: i64 = 3_600_000_000;
 
 pub(crate) async fn run(flags: flags::Upgrade, context: &Context) -> Done {
     let lock = Trusted::of(context).lock()?;
@@ -71,11 +74,19 @@ async fn upgrade(
     context: &Context,
 ) -> Result<Option<Value>, Failed> {
     let supply = Supply::open(&RegistryUrl { registry: None }, Some(&package.registry), context)?;
-    let newest = supply.resolve(query).await?;
-    if newest.release().version <= package.version {
+    let automatic = query.range.is_none();
+    // What may break its callers is not taken by itself, so that is looked for only among what can't.
+    let query = &match automatic {
+        true => Query { range: Some(compatible(&package.version)?), ..query.clone() },
+        false => query.clone(),
+    };
+    let Listed { index, resolved } = supply.list(query, automatic).await?;
+    if automatic {
+        tell_of_what_breaks(package, &index, context);
+    }
+    if resolved?.release().version <= package.version {
         return Ok(None);
     }
-    let automatic = query.range.is_none();
     let good = supply.find(query, automatic).await?.verdict?;
     let previous = host.installation(&package.name)?;
     let changes = more(&previous, &good, &supply)?;
@@ -92,7 +103,35 @@ async fn upgrade(
     let mut answer = installed::as_json(&installation);
     answer["replaced"] = json!(previous.version.to_string());
     answer["changes"] = json!(changes);
+    if let Some(Waiting { version, until }) = good.resolved.waiting() {
+        answer["newer"] = json!({ "version": version, "until": until });
+        let hours = until.saturating_sub(now()?).max(0) / HOUR_US + 1;
+        context.ui.note(&format!(
+            "{} {version} is out, and waits {hours} more hours to be old enough. Now: jackfield upgrade {}@{version}",
+            package.name, package.name
+        ));
+    }
     Ok(Some(answer))
+}
+
+/// Releases that keep the promises of the one that is installed.
+fn compatible(version: &Version) -> Result<VersionReq, Failed> {
+    VersionReq::parse(&format!("^{version}")).map_err(|error| Failed::usage("range-malformed", error.to_string()))
+}
+
+/// A newer release that is not compatible is for a person to take.
+fn tell_of_what_breaks(package: &LockedPackage, index: &IndexStatement, context: &Context) {
+    let open = index.releases.iter().filter(|release| release.status == ReleaseStatus::Released);
+    let newest = open.filter(|release| release.version.pre.is_empty()).map(|release| &release.version).max();
+    if let Some(newest) = newest
+        && *newest > package.version
+        && !compatible(&package.version).is_ok_and(|range| range.matches(newest))
+    {
+        context.ui.note(&format!(
+            "{} {newest} is out, and may break what calls it: jackfield upgrade {}@{newest}",
+            package.name, package.name
+        ));
+    }
 }
 
 /// What the new release may do that the installed one may not.

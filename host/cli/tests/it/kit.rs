@@ -5,8 +5,10 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
+use jackfield_db::testing::TestDb;
 use jackfield_test_kit::{PackageBuilder, programs};
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -139,6 +141,26 @@ impl Desk {
         ran.answer()
     }
 
+    /// A home that believes the registry and is signed in to nothing.
+    #[track_caller]
+    pub(crate) fn believer(&self, home: &str, server: &Server) {
+        self.json(home, &["registry", "add", &server.url]);
+    }
+
+    /// What `jackfield info` says once it says so: what is taken in counts when it is in the log.
+    #[track_caller]
+    pub(crate) fn until(&self, home: &str, server: &Server, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut said = Value::Null;
+        for _ in 0..600 {
+            said = self.json(home, &["info", "acme:echo", "--registry", &server.url]);
+            if wanted(&said) {
+                return said;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("{said:#}");
+    }
+
     /// In the home `admin` an operator; in the home `ada` a user with the namespace `acme` and its key `release`.
     #[track_caller]
     pub(crate) fn publisher(&self, server: &Server) {
@@ -185,6 +207,19 @@ impl Desk {
     #[track_caller]
     pub(crate) fn release_echo(&self, version: &str) {
         self.release(version, PackageBuilder::of(programs::ECHO));
+    }
+}
+
+/// Tells a story on each database that a registry may have, with a namespace `acme`, its key and nothing released.
+pub(crate) fn on_each_database(settings: &[&str], story: impl Fn(&Desk, &Server)) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let postgres = runtime.block_on(TestDb::postgres()).map(|database| database.url);
+    let databases = [Some(Vec::new()), postgres.as_ref().map(|url| vec!["--database", url.as_str()])];
+    for flags in databases.into_iter().flatten() {
+        let desk = Desk::new();
+        let server = desk.serve(&[&flags, settings].concat());
+        desk.publisher(&server);
+        story(&desk, &server);
     }
 }
 

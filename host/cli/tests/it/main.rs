@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test that can't go on fails")]
 
 mod accounts;
+mod advisories;
+mod audits;
 mod cassettes;
 mod conformance;
 mod crash;
@@ -11,7 +13,10 @@ mod kit;
 mod log;
 mod publish;
 mod resumed;
+mod reviews;
+mod search;
 mod staged;
+mod withdrawals;
 
 #[allow(dead_code)]
 #[path = "../../../../registry/tests/it/oci_client.rs"]
