@@ -106,7 +106,7 @@ pub(crate) async fn standing(conn: &mut Conn, package: &PackageName) -> Result<V
         Ok(advisory::Advisory { id, severity, affected, title })
     });
     let mut standing = standing.collect::<Result<Vec<_>, Problem>>()?;
-    standing.sort_by(|a, b| b.severity.cmp(&a.severity));
+    standing.sort_by_key(|advisory| std::cmp::Reverse(advisory.severity));
     Ok(standing)
 }
 
