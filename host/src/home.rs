@@ -20,7 +20,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -151,6 +151,28 @@ impl Home {
         }
         let bytes = serde_json::to_vec_pretty(record).map_err(|error| HostFault::new(format!("a record: {error}")))?;
         write_atomically(&path, &bytes)
+    }
+
+    /// Writes `to` over the first `from`, which is as long, if that makes the record `wanted`; says whether it did. Takes no
+    /// room. A crash on the way may leave some bytes of either: such a record reads as none, or as one of the two.
+    pub(crate) fn patch_record<T: DeserializeOwned + PartialEq>(
+        &self,
+        _locked: &Locked,
+        name: &PackageName,
+        from: &str,
+        to: &str,
+        wanted: &T,
+    ) -> Result<bool, HostFault> {
+        let path = self.record_path(name);
+        let mut text = String::from_utf8(read(&path).map_err(at(&path))?).unwrap_or_default();
+        let Some(place) = text.find(from).filter(|_| from.len() == to.len()) else { return Ok(false) };
+        text.replace_range(place..place + from.len(), to);
+        if serde_json::from_str::<T>(&text).is_ok_and(|patched| patched == *wanted) {
+            let file = OpenOptions::new().write(true).open(&path).map_err(at(&path))?;
+            file.write_all_at(to.as_bytes(), place as u64).and_then(|()| file.sync_all()).map_err(at(&path))?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     pub(crate) fn remove_record(&self, _locked: &Locked, name: &PackageName) -> Result<bool, HostFault> {

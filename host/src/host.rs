@@ -233,14 +233,19 @@ impl Host {
     /// # Errors
     /// [`Error::NotInstalled`], [`Error::Fault`].
     pub fn set_enabled(&self, name: &PackageName, enabled: bool) -> Result<Installation, Error> {
-        let installation = self.change(name, |installation| {
+        let changed = self.change(name, |installation| {
             installation.enabled = enabled;
             Ok::<_, Error>(())
-        })?;
-        if !enabled {
-            self.stop(name);
+        });
+        if enabled {
+            return changed;
         }
-        Ok(installation)
+        // What runs here is stopped first: that needs nothing of the disk.
+        self.stop(name);
+        match changed {
+            Err(Error::Fault(fault)) => self.disable_in_place(name, fault),
+            changed => changed,
+        }
     }
 
     /// Removes an installation, stops its calls, and deletes its bytes if no other needs them.
@@ -524,6 +529,22 @@ impl Host {
         if let Err(error) = swept {
             tracing::warn!(%error, "what is no longer needed could not be removed");
         }
+    }
+
+    /// The kill switch must not depend on there being room: where no record can be written anew, the one that stands is
+    /// changed in its place, by as many bytes as it had.
+    fn disable_in_place(&self, name: &PackageName, fault: HostFault) -> Result<Installation, Error> {
+        let locked = self.0.home.lock()?;
+        let before = self.installation(name)?;
+        if !before.enabled {
+            return Ok(before);
+        }
+        let after = Installation { enabled: false, ..before };
+        if self.0.home.patch_record(&locked, name, "\n  \"enabled\": true,", "\n  \"enabled\":false,", &after)? {
+            tracing::warn!(%fault, %name, "the record could not be written anew, and was changed in its place");
+            return Ok(after);
+        }
+        Err(fault.into())
     }
 
     fn stop(&self, name: &PackageName) {

@@ -19,7 +19,7 @@ use crate::{
     context::{Context, read_bounded},
     error::{Done, Failed, Kind},
     flags::RegistryUrl,
-    store::{private_folder, write_aside},
+    store::{Editing, private_folder, write_aside},
     trusted::Trusted,
 };
 
@@ -373,7 +373,16 @@ impl Credentials {
         toml::from_str(text).map_err(|error| malformed(error.message()))
     }
 
-    pub(crate) fn save(&self, context: &Context) -> Done {
+    /// Changes what stands there, with nobody else changing it in between.
+    pub(crate) fn change<T>(context: &Context, change: impl FnOnce(&mut Self) -> T) -> Result<T, Failed> {
+        let _editing = Editing::begin(context.home())?;
+        let mut credentials = Self::load(context)?;
+        let changed = change(&mut credentials);
+        credentials.save(context)?;
+        Ok(changed)
+    }
+
+    fn save(&self, context: &Context) -> Done {
         let text = toml::to_string(self).map_err(|error| {
             Failed::new(Kind::Fault, "credentials-malformed", format!("cannot write the credentials: {error}"))
         })?;

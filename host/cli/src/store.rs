@@ -9,9 +9,9 @@
 //! Every file is written aside, synced and renamed into place: a reader sees the old or the new, never half.
 
 use std::{
-    fs::{DirBuilder, Permissions},
+    fs::{DirBuilder, File, OpenOptions, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -229,7 +229,19 @@ impl TrustStore {
         }
     }
 
-    pub(crate) fn save(&self, context: &Context) -> Done {
+    /// Changes what stands there, with nobody else changing it in between.
+    pub(crate) fn change<T>(
+        context: &Context,
+        change: impl FnOnce(&mut Self) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let _editing = Editing::begin(context.home())?;
+        let mut store = Self::load(context)?;
+        let changed = change(&mut store)?;
+        store.save(context)?;
+        Ok(changed)
+    }
+
+    fn save(&self, context: &Context) -> Done {
         let json = serde_json::to_vec_pretty(self).map_err(|error| {
             Failed::new(Kind::Fault, "json-fault", format!("cannot write the trusted keys: {error}"))
         })?;
@@ -253,6 +265,24 @@ pub(crate) fn random(bytes: &mut [u8]) -> Done {
 /// A folder that only its owner looks into.
 pub(crate) fn private_folder(path: &Path) -> Done {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Failed::unwritable(path, &error))
+}
+
+/// Held while one of the home's own files (trust.json, policy.toml, jackfield.lock, credentials.toml, what was seen of
+/// registries) is read, changed and written: of two commands at once none undoes what the other did.
+pub(crate) struct Editing {
+    _file: File,
+}
+
+impl Editing {
+    pub(crate) fn begin(home: &Path) -> Result<Self, Failed> {
+        private_folder(home)?;
+        let path = home.join("edit.lock");
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).mode(0o600).open(&path);
+        let file =
+            file.and_then(|file| file.lock().map(|()| file)).map_err(|error| Failed::unwritable(&path, &error))?;
+        Ok(Self { _file: file })
+    }
 }
 
 /// A file written and synced, and not yet in its place.

@@ -138,7 +138,7 @@ impl<'c> Supply<'c> {
         match index {
             None => Err(resolved.err().unwrap_or_else(|| Failed::usage("index-malformed", "there is no index"))),
             Some(index) => {
-                self.trusted.saw_index(&self.registry.origin, &query.name, &bundle)?;
+                self.trusted.saw_index(&self.registry, &index, &bundle)?;
                 Ok(Listed { index, resolved })
             }
         }
@@ -161,7 +161,9 @@ impl<'c> Supply<'c> {
             Err(refusal) => return Ok(Found { index: listed, steps, verdict: Err(refusal.into()) }),
         };
 
-        self.trusted.saw_index(origin, name, &index)?;
+        if let Some(listed) = &listed {
+            self.trusted.saw_index(&self.registry, listed, &index)?;
+        }
         let package = Package::parse(self.component(&resolved).await?)?;
         let base = format!("/v1/packages/{}/{}/{}", name.namespace(), name.name(), resolved.release().version);
         let evidence = Evidence::parse(&self.remote.get_bytes(&format!("{base}/evidence"), EVIDENCE_BYTES).await?)?;
@@ -258,14 +260,13 @@ impl<'c> Supply<'c> {
 
     /// Writes down what is installed and why.
     pub(crate) fn keep(&self, good: &Good) -> Result<jackfield_package::Digest, Failed> {
-        self.trusted.pin(good.resolved.name().namespace().as_str(), &good.admitted.pin)?;
+        self.trusted.pin(good.resolved.name().namespace(), &good.admitted.pin)?;
         self.trusted.keep(good.resolved.release().component, &good.index, &good.evidence)
     }
 
     /// The last line of an installation.
     pub(crate) fn lock(&self, good: &Good, evidence: jackfield_package::Digest) -> Done {
-        let mut lock = self.trusted.lock()?;
-        lock.put(jackfield_package::admission::LockedPackage {
+        self.trusted.put_locked(jackfield_package::admission::LockedPackage {
             name: good.resolved.name().clone(),
             version: good.resolved.release().version.clone(),
             digest: good.resolved.release().component,
@@ -274,8 +275,7 @@ impl<'c> Supply<'c> {
             keyset_version: good.admitted.keyset_version,
             evidence,
             admitted_at: now()?,
-        });
-        self.trusted.save_lock(&lock)
+        })
     }
 }
 

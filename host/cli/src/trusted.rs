@@ -12,17 +12,17 @@
 use std::path::PathBuf;
 
 use jackfield_package::{
-    Digest, PackageName, Refusal,
-    admission::{Evidence, EvidenceOfMisbehaviour, HostPolicy, KeysetPin, Lock, Seen, TrustedRegistry},
+    Digest, Label, PackageName, Refusal,
+    admission::{Evidence, EvidenceOfMisbehaviour, HostPolicy, KeysetPin, Lock, LockedPackage, Seen, TrustedRegistry},
     limits::{EVIDENCE_BYTES, INDEX_BUNDLE_BYTES, NOTE_BYTES},
-    log::SignedNote,
+    log::{Checkpoint, SignedNote},
     statement::{Bundle, IndexStatement},
 };
 
 use crate::{
     context::{Context, read_bounded},
     error::{Done, Failed, Kind},
-    store::{private_folder, write_aside},
+    store::{Editing, private_folder, write_aside},
 };
 
 /// Bytes of policy.toml and of jackfield.lock: thousands of entries.
@@ -62,17 +62,29 @@ impl Trusted {
         Ok(policy)
     }
 
-    /// Adds a registry at the end of the policy; the rest of the file stays as its author wrote it.
-    pub(crate) fn add_registry(&self, registry: &TrustedRegistry) -> Done {
+    /// While it is held, nobody else changes what stands here.
+    fn editing(&self) -> Result<Editing, Failed> {
+        Editing::begin(&self.home)
+    }
+
+    /// Adds a registry at the end of the policy; the rest of the file stays as its author wrote it. One of that name that is there
+    /// already stays, and is given back.
+    pub(crate) fn add_registry(&self, registry: &TrustedRegistry) -> Result<Option<TrustedRegistry>, Failed> {
         #[derive(serde::Serialize)]
         struct Form<'a> {
             registries: [&'a TrustedRegistry; 1],
         }
-        self.append(&self.text("policy.toml")?, &to_toml(&Form { registries: [registry] })?)
+        let _editing = self.editing()?;
+        if let Some(known) = self.policy()?.registry(&registry.origin) {
+            return Ok(Some(known.clone()));
+        }
+        self.append(&self.text("policy.toml")?, &to_toml(&Form { registries: [registry] })?)?;
+        Ok(None)
     }
 
     /// Takes a registry out.
     pub(crate) fn remove_registry(&self, origin: &str) -> Done {
+        let _editing = self.editing()?;
         let text = self.text("policy.toml")?;
         let wanted = format!("origin = \"{origin}\"");
         let kept: Vec<&str> = sections(&text)
@@ -88,8 +100,17 @@ impl Trusted {
         }
     }
 
-    /// Pins a namespace's keyset, in the place of an earlier pin.
-    pub(crate) fn pin(&self, namespace: &str, pin: &KeysetPin) -> Done {
+    /// Pins a namespace's keyset, in the place of an earlier one. Another command may have seen a later one meanwhile: that stays.
+    pub(crate) fn pin(&self, namespace: &Label, pin: &KeysetPin) -> Done {
+        let _editing = self.editing()?;
+        let policy = self.policy()?;
+        if policy
+            .keysets
+            .get(namespace)
+            .is_some_and(|known| known.registry == pin.registry && known.version >= pin.version)
+        {
+            return Ok(());
+        }
         let text = self.text("policy.toml")?;
         let head = format!("[keysets.{namespace}]");
         let kept: String =
@@ -116,8 +137,23 @@ impl Trusted {
             .map_err(|error| malformed("jackfield.lock", error.to_string().trim()))
     }
 
-    pub(crate) fn save_lock(&self, lock: &Lock) -> Done {
-        self.write("jackfield.lock", to_toml(lock)?.as_bytes())
+    /// Writes down what is installed from a registry.
+    pub(crate) fn put_locked(&self, package: LockedPackage) -> Done {
+        let _editing = self.editing()?;
+        let mut lock = self.lock()?;
+        lock.put(package);
+        self.write("jackfield.lock", to_toml(&lock)?.as_bytes())
+    }
+
+    /// What is not installed any more, or not from a registry, is not locked.
+    pub(crate) fn forget_locked(&self, name: &PackageName) -> Done {
+        let _editing = self.editing()?;
+        let mut lock = self.lock()?;
+        if lock.package(name).is_none() {
+            return Ok(());
+        }
+        lock.remove(name);
+        self.write("jackfield.lock", to_toml(&lock)?.as_bytes())
     }
 
     fn index_file(origin: &str, name: &PackageName) -> String {
@@ -126,11 +162,7 @@ impl Trusted {
 
     /// What was seen of a registry and a package.
     pub(crate) fn seen(&self, registry: &TrustedRegistry, name: &PackageName) -> Result<Seen, Failed> {
-        let path = self.home.join(format!("registries/{}/checkpoint", registry.origin));
-        let checkpoint = match path.exists() {
-            true => Some(SignedNote::parse(&read_bounded(&path, "the checkpoint", NOTE_BYTES as u64)?)?),
-            false => None,
-        };
+        let checkpoint = self.seen_checkpoint(&registry.origin)?;
         let path = self.home.join(Self::index_file(&registry.origin, name));
         let index_log_size = match path.exists() {
             true => {
@@ -143,13 +175,32 @@ impl Trusted {
         Ok(Seen { checkpoint, index_log_size })
     }
 
-    /// Remembers the index that was resolved by.
-    pub(crate) fn saw_index(&self, origin: &str, name: &PackageName, index: &Bundle) -> Done {
-        self.write(&Self::index_file(origin, name), &index.to_bytes())
+    fn seen_checkpoint(&self, origin: &str) -> Result<Option<SignedNote>, Failed> {
+        let path = self.home.join(format!("registries/{origin}/checkpoint"));
+        match path.exists() {
+            true => Ok(Some(SignedNote::parse(&read_bounded(&path, "the checkpoint", NOTE_BYTES as u64)?)?)),
+            false => Ok(None),
+        }
     }
 
-    /// Remembers the largest checkpoint.
+    /// Remembers the index that was resolved by, unless another command has seen a later one meanwhile.
+    pub(crate) fn saw_index(&self, registry: &TrustedRegistry, index: &IndexStatement, bundle: &Bundle) -> Done {
+        let _editing = self.editing()?;
+        if index.log_size < self.seen(registry, &index.name)?.index_log_size {
+            return Ok(());
+        }
+        self.write(&Self::index_file(&registry.origin, &index.name), &bundle.to_bytes())
+    }
+
+    /// Remembers a checkpoint, unless another command has seen a larger one meanwhile.
     pub(crate) fn saw_checkpoint(&self, origin: &str, checkpoint: &SignedNote) -> Done {
+        let _editing = self.editing()?;
+        let size = |note: &SignedNote| Checkpoint::parse(note.text()).map(|checkpoint| checkpoint.size);
+        if let Some(seen) = self.seen_checkpoint(origin)?
+            && size(&seen)? > size(checkpoint)?
+        {
+            return Ok(());
+        }
         self.write(&format!("registries/{origin}/checkpoint"), checkpoint.to_string().as_bytes())
     }
 

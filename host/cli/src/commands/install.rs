@@ -32,13 +32,7 @@ pub(crate) async fn run(flags: flags::Install, context: &Context) -> Done {
     }
     put(&flags, verified, &bundles, previous, context).await?;
     // What a file put there is no registry's any more.
-    let trusted = Trusted::of(context);
-    let mut lock = trusted.lock()?;
-    if lock.package(&name).is_some() {
-        lock.remove(&name);
-        trusted.save_lock(&lock)?;
-    }
-    Ok(())
+    Trusted::of(context).forget_locked(&name)
 }
 
 /// From a registry: the release that its index means, held against evidence and policy.

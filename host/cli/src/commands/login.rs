@@ -44,9 +44,8 @@ pub(crate) async fn login(flags: flags::Login, context: &Context) -> Done {
     };
     let remote = Remote::with_token(&flags.registry, Some(token.to_string()), context)?;
     let me: Me = remote.get("/v1/me").await?;
-    let mut credentials = Credentials::load(context)?;
-    credentials.keep(&remote, Kept { id: me.token.clone(), user: me.user.clone(), token: token.to_string() });
-    credentials.save(context)?;
+    let kept = Kept { id: me.token.clone(), user: me.user.clone(), token: token.to_string() };
+    Credentials::change(context, |credentials| credentials.keep(&remote, kept))?;
     context.ui.answer(&json!({ "registry": remote.base(), "me": me }), |page| {
         page.line(&format!("Signed in to {} as {}.", remote.base(), me.name));
     })
@@ -90,9 +89,8 @@ fn text(bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Failed> {
 
 /// The registry may be gone for ever; what is kept here goes in any case.
 pub(crate) async fn logout(flags: flags::Logout, context: &Context) -> Done {
-    let mut credentials = Credentials::load(context)?;
     let remote = Remote::open(&flags.registry, context)?;
-    let Some(kept) = credentials.forget(&remote) else {
+    let Some(kept) = Credentials::change(context, |credentials| credentials.forget(&remote))? else {
         return Err(Failed::usage("not-signed-in", format!("this home has no token of {}", remote.base())));
     };
     let revoked = match &kept.id {
@@ -102,7 +100,6 @@ pub(crate) async fn logout(flags: flags::Logout, context: &Context) -> Done {
         }
         None => Ok(()),
     };
-    credentials.save(context)?;
     if revoked.is_err() {
         context.ui.warn("the token is forgotten here, but the registry did not revoke it");
     }

@@ -32,7 +32,6 @@ pub(crate) async fn run(flags: flags::Registry, context: &Context) -> Done {
 
 async fn add(url: String, log_key: Option<VerifierKey>, statements_key: Option<PublicKey>, context: &Context) -> Done {
     let trusted = Trusted::of(context);
-    let policy = trusted.policy()?;
     let remote = Remote::open(&RegistryUrl { registry: Some(url) }, context)?;
     let about: About = remote.get("/.well-known/jackfield.json").await?;
     let said_otherwise = |what: &str, found: &dyn std::fmt::Display| {
@@ -54,8 +53,8 @@ async fn add(url: String, log_key: Option<VerifierKey>, statements_key: Option<P
         witness_policy: about.witness_policy,
     };
     registry.log_policy()?;
-    match policy.registry(&registry.origin) {
-        None => trusted.add_registry(&registry)?,
+    match trusted.add_registry(&registry)? {
+        None => {}
         // The witness policy may grow; the keys are what was decided about.
         Some(known) if known.log_key == registry.log_key && known.statements_key == registry.statements_key => {}
         Some(known) => {

@@ -23,24 +23,23 @@ pub(crate) async fn run(flags: flags::Trust, context: &Context) -> Done {
 fn add(named: &Path, namespaces: Vec<Label>, label: Option<String>, context: &Context) -> Done {
     let (key, own_name) = find_key(named, context)?;
     let keyid = key.id();
-    let mut store = TrustStore::load(context)?;
-    let known = store.keys.iter_mut().find(|entry| entry.keyid == keyid);
     let label = label.or(own_name);
-    let entry = match known {
-        // Adding never takes away: a narrower trust is a removal first.
-        Some(entry) => {
-            entry.namespaces = union(&entry.namespaces, namespaces);
-            entry.label = label.or(entry.label.take());
-            entry.clone()
-        }
-        None => {
-            let namespaces = if namespaces.is_empty() { Namespaces::All } else { Namespaces::List(namespaces) };
-            let entry = TrustEntry { keyid, key, namespaces, label };
-            store.keys.push(entry.clone());
-            entry
-        }
-    };
-    store.save(context)?;
+    let entry = TrustStore::change(context, |store| {
+        Ok(match store.keys.iter_mut().find(|entry| entry.keyid == keyid) {
+            // Adding never takes away: a narrower trust is a removal first.
+            Some(entry) => {
+                entry.namespaces = union(&entry.namespaces, namespaces);
+                entry.label = label.or(entry.label.take());
+                entry.clone()
+            }
+            None => {
+                let namespaces = if namespaces.is_empty() { Namespaces::All } else { Namespaces::List(namespaces) };
+                let entry = TrustEntry { keyid, key, namespaces, label };
+                store.keys.push(entry.clone());
+                entry
+            }
+        })
+    })?;
     context.ui.answer(&json!({ "trusted": entry }), |page| {
         page.line(&format!("Trusted for {}:", scope(&entry.namespaces)));
         page.fields([("keyid", keyid.to_string())]);
@@ -100,7 +99,6 @@ fn list(context: &Context) -> Done {
 }
 
 fn remove(named: &str, context: &Context) -> Done {
-    let mut store = TrustStore::load(context)?;
     let own = match named.parse::<Label>() {
         Ok(name) if KeyStore::of(context).contains(&name) => Some(KeyStore::of(context).public(&name)?.keyid),
         _ => None,
@@ -111,17 +109,19 @@ fn remove(named: &str, context: &Context) -> Done {
             // Fewer digits than these could be meant for another key some day.
             || (named.len() >= 8 && entry.keyid.to_string().starts_with(named))
     };
-    let meant: Vec<_> = store.keys.iter().filter(|entry| is_meant(entry)).cloned().collect();
-    let [entry] = meant.as_slice() else {
-        let (code, what) = match meant.len() {
-            0 => ("key-not-trusted", "is not a trusted key"),
-            _ => ("key-ambiguous", "names several trusted keys"),
+    let entry = TrustStore::change(context, |store| {
+        let meant: Vec<_> = store.keys.iter().filter(|entry| is_meant(entry)).cloned().collect();
+        let [entry] = meant.as_slice() else {
+            let (code, what) = match meant.len() {
+                0 => ("key-not-trusted", "is not a trusted key"),
+                _ => ("key-ambiguous", "names several trusted keys"),
+            };
+            return Err(Failed::new(Kind::NotFound, code, format!("`{named}` {what}"))
+                .hint("name it by its keyid, or the first 8 digits at least: jackfield trust list"));
         };
-        return Err(Failed::new(Kind::NotFound, code, format!("`{named}` {what}"))
-            .hint("name it by its keyid, or the first 8 digits at least: jackfield trust list"));
-    };
-    store.keys.retain(|known| known.keyid != entry.keyid);
-    store.save(context)?;
+        store.keys.retain(|known| known.keyid != entry.keyid);
+        Ok(entry.clone())
+    })?;
     context.ui.answer(&json!({ "removed": entry }), |page| {
         page.line(&format!("No longer trusted: {}", entry.keyid));
     })?;

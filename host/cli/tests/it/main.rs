@@ -8,6 +8,7 @@ mod cassettes;
 mod conformance;
 mod crash;
 mod full_disk;
+mod home;
 mod install;
 mod kit;
 mod log;
