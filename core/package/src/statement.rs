@@ -23,7 +23,7 @@ pub use checks::{CHECKS_PREDICATE_TYPE, ChecksStatement};
 pub use dsse::{PAYLOAD_TYPE, pae};
 pub use frame::STATEMENT_TYPE;
 pub use index::{INDEX_PREDICATE_TYPE, IndexRelease, IndexStatement, ReleaseStatus};
-pub use keyset::{KEYSET_PREDICATE_TYPE, KeysetStatement, accept_keyset};
+pub use keyset::{KEYSET_PREDICATE_TYPE, KeysetStatement, accept_keyset, accept_recovery};
 pub use publish::{PUBLISH_PREDICATE_TYPE, PublishStatement};
 pub use receipt::{RECEIPT_PREDICATE_TYPE, ReceiptStatement};
 pub use status::{STATUS_PREDICATE_TYPE, StatusAction, StatusStatement, StatusSubject};

@@ -108,7 +108,7 @@ impl Admitting<'_, '_> {
         let checkpoint = history::follow(evidence, context, log, misbehaviour)?;
 
         let keysets = format!("{} versions of `{namespace}`", evidence.keysets.len());
-        let chain = log.step("keysets", keysets, || Chain::read(namespace, evidence, &checkpoint))?;
+        let chain = log.step("keysets", keysets, || Chain::read(namespace, evidence, registry, &checkpoint))?;
         match context.policy.keysets.get(namespace) {
             Some(pin) => log.step("keyset-pin", format!("version {} of `{}`", pin.version, pin.registry), || {
                 same("keyset-registry", "the registry of the namespace's keyset", &pin.registry, &registry.origin)?;
@@ -156,6 +156,12 @@ impl Admitting<'_, '_> {
         imports(offer, context, log)?;
 
         let pin = chain.pin(registry).ok_or_else(|| Refusal::new("keyset-missing", "there is no keyset"))?;
+        let replaced: Vec<String> = chain
+            .recovered()
+            .map(|version| {
+                format!("version {version} of the keys of `{namespace}` is the registry's word: those before were lost")
+            })
+            .collect();
         let newest = context.head.map_or(&evidence.checkpoint, |head| &head.checkpoint);
         Ok(Admitted {
             verified,
@@ -164,7 +170,7 @@ impl Admitting<'_, '_> {
             keyset_version: published.keyset_version,
             pin,
             checkpoint: newest.clone(),
-            warnings: resolved.warnings().to_vec(),
+            warnings: [resolved.warnings(), &replaced].concat(),
         })
     }
 }

@@ -9,7 +9,9 @@ use crate::{
     Digest, Label, PackageName, Refusal,
     key::{KeyId, PublicKey},
     log::Checkpoint,
-    statement::{Bundle, KeysetStatement, StatusAction, StatusStatement, StatusSubject, accept_keyset, quorum},
+    statement::{
+        Bundle, KeysetStatement, StatusAction, StatusStatement, StatusSubject, accept_keyset, accept_recovery, quorum,
+    },
 };
 
 /// A namespace's keysets, each from an index on.
@@ -24,21 +26,35 @@ struct Link {
     digest: Digest,
     /// The index of the last of its bundles: it counts for what follows.
     since: u64,
+    /// The registry signed it in the place of keys that were lost.
+    recovered: bool,
 }
 
 impl Chain {
-    /// Reads the chain from version 1 on: each follows from the one before, in the log too.
+    /// Reads the chain from version 1 on: each follows from the one before, in the log too. Where the keys before were lost, the
+    /// registry may have signed in their place; that everybody can see it is all there is against it.
     ///
     /// # Errors
     /// `keyset-missing`, those of [`accept_keyset`], `log-inclusion-invalid`, `keyset-order`.
-    pub(super) fn read(namespace: &Label, evidence: &Evidence, checkpoint: &Checkpoint) -> Result<Self, Refusal> {
+    pub(super) fn read(
+        namespace: &Label,
+        evidence: &Evidence,
+        registry: &TrustedRegistry,
+        checkpoint: &Checkpoint,
+    ) -> Result<Self, Refusal> {
         let mut links: Vec<Link> = Vec::new();
         for logged in &evidence.keysets {
             let bundles: Vec<Bundle> = logged.iter().map(|logged| logged.bundle.clone()).collect();
             let previous = links.last().map(|link| &link.keyset);
-            let keyset = accept_keyset(previous, &bundles)?;
+            let (keyset, recovered) = match (accept_keyset(previous, &bundles), previous) {
+                (Err(refusal), Some(previous)) if refusal.code == "keyset-threshold" => {
+                    (accept_recovery(previous, &bundles, &registry.statements_key).map_err(|_| refusal)?, true)
+                }
+                (accepted, _) => (accepted?, false),
+            };
             let mut keys = keyset.keys.clone();
             keys.extend(previous.iter().flat_map(|previous| &previous.keys));
+            keys.extend(recovered.then_some(registry.statements_key));
             let mut since = 0;
             for logged in logged {
                 // A signature of a stranger helps nobody, and need not be in the log.
@@ -53,7 +69,7 @@ impl Chain {
                 ));
             }
             let payload = bundles.first().map(|bundle| bundle.envelope().unverified_payload()).unwrap_or_default();
-            links.push(Link { digest: Digest::of(payload), keyset, since });
+            links.push(Link { digest: Digest::of(payload), keyset, since, recovered });
         }
         match links.last() {
             Some(link) if link.keyset.namespace == *namespace => Ok(Self { links }),
@@ -68,7 +84,7 @@ impl Chain {
     /// Whether the chain goes on from the keyset that was seen before.
     ///
     /// # Errors
-    /// `keyset-rollback`, `keyset-discontinuity`.
+    /// `keyset-rollback`, `keyset-discontinuity`, `keyset-recovered`.
     pub(super) fn continues(&self, pin: &KeysetPin) -> Result<(), Refusal> {
         let link = self.links.iter().find(|link| link.keyset.version == pin.version).ok_or_else(|| {
             Refusal::new(
@@ -76,6 +92,14 @@ impl Chain {
                 format!("version {} of the keyset was seen before, and {} is the last now", pin.version, self.newest()),
             )
         })?;
+        let replaced = self.recovered().find(|version| *version > pin.version);
+        if let Some(version) = replaced {
+            return Err(Refusal::new(
+                "keyset-recovered",
+                format!("version {version} of the keyset is the registry's word, and not that of the keys that were seen before"),
+            )
+            .hint("ask its owner, by another way, whether he lost his keys; then remove the pin from policy.toml"));
+        }
         if link.digest == pin.digest {
             return Ok(());
         }
@@ -86,6 +110,11 @@ impl Chain {
         .hint(
             "the namespace changed hands without its keys: find out why from its owner before you remove the pin from policy.toml",
         ))
+    }
+
+    /// Versions that the registry signed in the place of lost keys.
+    pub(super) fn recovered(&self) -> impl Iterator<Item = u64> {
+        self.links.iter().filter(|link| link.recovered).map(|link| link.keyset.version)
     }
 
     fn newest(&self) -> u64 {

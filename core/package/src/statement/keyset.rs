@@ -136,6 +136,24 @@ pub fn accept_keyset(previous: Option<&KeysetStatement>, bundles: &[Bundle]) -> 
     Ok(keyset)
 }
 
+/// Accepts a keyset that follows though the keys before did not sign it, since they are lost: the registry signed it in their
+/// place, and each key of it signed as ever.
+///
+/// # Errors
+/// Those of [`accept_keyset`]; `keyset-threshold` if the registry did not sign.
+pub fn accept_recovery(
+    previous: &KeysetStatement,
+    bundles: &[Bundle],
+    registry: &PublicKey,
+) -> Result<KeysetStatement, Refusal> {
+    let by_registry = bundles.iter().find(|bundle| *bundle.key_hint() == registry.id()).ok_or_else(|| {
+        Refusal::new("keyset-threshold", "neither the keys before nor the registry signed the keyset")
+    })?;
+    quorum::verified(by_registry, registry)?;
+    let nobody = KeysetStatement { threshold: 0, keys: Vec::new(), ..previous.clone() };
+    accept_keyset(Some(&nobody), bundles)
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {

@@ -13,6 +13,13 @@ use crate::world::{
     keyset, public, publish,
 };
 
+/// The keys were lost, and the registry put another in their place.
+fn recovered(world: &mut World) {
+    let next = keyset(2, 1, &[SECOND]);
+    world.log(Slot::Keyset(1), next.sign(&key(SECOND)), SECOND);
+    world.log(Slot::Keyset(1), next.sign(&key(STATEMENTS)), STATEMENTS);
+}
+
 #[test]
 fn the_log_is_one_and_only_grows() {
     check(&[
@@ -102,6 +109,23 @@ fn keys_count_by_the_logs_clock() {
         ("keyset-threshold", "a second keyset without the first's keys", |w| {
             let bundle = keyset(2, 1, &[SECOND]).sign(&key(SECOND));
             w.log(Slot::Keyset(1), bundle, SECOND);
+        }),
+        ("ok", "keys that were lost, and replaced by the registry", |w| recovered(w)),
+        ("keyset-recovered", "keys that the registry replaced though they were seen before", |w| {
+            recovered(w);
+            pin(w, 1, &keyset(1, 1, &[PUBLISHER]));
+        }),
+        ("ok", "pinned since they were replaced", |w| {
+            recovered(w);
+            pin(w, 2, &keyset(2, 1, &[SECOND]));
+        }),
+        ("keyset-threshold", "keys that a stranger replaced", |w| {
+            let next = keyset(2, 1, &[SECOND]);
+            w.log(Slot::Keyset(1), next.sign(&key(STRANGER)), STRANGER);
+            w.log(Slot::Keyset(1), next.sign(&key(SECOND)), SECOND);
+        }),
+        ("keyset-threshold", "keys that the registry replaced without theirs", |w| {
+            w.log(Slot::Keyset(1), keyset(2, 1, &[SECOND]).sign(&key(STATEMENTS)), STATEMENTS);
         }),
         ("keyset-version", "a keyset left out", |w| {
             let next = keyset(3, 1, &[SECOND]);
