@@ -156,6 +156,12 @@ pub const WITNESS_LOGS: usize = 256;
 pub const RECOVERY_DELAY_DAYS: i64 = 14;
 /// Seconds between a signature that proves control and now, either way: clocks differ.
 pub const CONTROL_AGE_S: i64 = 10 * 60;
+/// Seconds between two looks at a TXT record that proves control: a domain changes hands within days, not hours.
+pub const CONTROL_CHECK_S: i64 = 86_400;
+/// Days that a TXT record may be missing before it proves nothing any more: a mistake in a zone is mended within two weeks.
+pub const CONTROL_GRACE_DAYS: i64 = 14;
+/// TXT records looked up in one round, an hour apart: 10 seconds each at the worst.
+pub const CONTROLS_A_ROUND: i64 = 200;
 /// Bytes of an identity token: those of CI services have some 2 000.
 pub const ID_TOKEN_BYTES: usize = 16 << 10;
 /// Seconds since an identity token was made at the most: CI asks for one when it needs it.

@@ -18,4 +18,5 @@ pub const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration { version: 7, name: "index", sql: Sql::Both(include_str!("../migrations/0007_index.sql")) },
+    Migration { version: 8, name: "ageing", sql: Sql::Both(include_str!("../migrations/0008_ageing.sql")) },
 ];

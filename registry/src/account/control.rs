@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::{Action, Actor, Target, store};
 use crate::{
     Problem, Shared,
-    clock::{Micros, SECOND},
-    limits::CONTROL_AGE_S,
+    clock::{DAY, Micros, SECOND},
+    limits::{CONTROL_AGE_S, CONTROL_CHECK_S, CONTROL_GRACE_DAYS, CONTROLS_A_ROUND},
 };
 
 /// How it is proven.
@@ -50,9 +50,42 @@ pub(crate) async fn prove(
     };
     let mut tx = registry.db.begin().await?;
     actor.authorise(registry, &mut tx, Action::Namespace, &target).await?;
-    store::set_control(&mut tx, namespace.as_str(), &control).await?;
+    store::set_control(&mut tx, namespace.as_str(), &control, registry.now()).await?;
     tx.commit().await?;
     Ok(control)
+}
+
+/// Looks again at records that proved something a while ago. One that is missing is said to be, and proves nothing any more
+/// after [`CONTROL_GRACE_DAYS`]; one that can't be looked up is no news. How many were looked up.
+///
+/// # Errors
+/// 503 if the database does not answer.
+pub async fn recheck(registry: &Shared) -> Result<usize, Problem> {
+    let before = registry.now() - CONTROL_CHECK_S * SECOND;
+    let due = store::due_controls(&mut registry.db.read().await?, before, CONTROLS_A_ROUND).await?;
+    let looked_up = due.len();
+    for (name, control) in due {
+        let (Ok(namespace), Some(domain)) = (name.parse::<Label>(), control.strip_prefix("dns:")) else { continue };
+        let seen = by_dns(registry, &namespace, domain).await;
+        let now = registry.now();
+        let mut tx = registry.db.begin().await?;
+        match seen {
+            Ok(_) => store::control_seen(&mut tx, &name, &control, now).await?,
+            Err(problem) if problem.code == "control-unproven" => {
+                store::control_missed(&mut tx, &name, &control, now).await?;
+                let lost = store::control_lost(&mut tx, &name, &control, now - CONTROL_GRACE_DAYS * DAY).await?;
+                if lost > 0 {
+                    let target = Target::Namespace(namespace);
+                    let detail = format!("{control} proves nothing any more: its record is gone");
+                    Actor::system().record(registry, &mut tx, Action::Namespace, &target, Some(&detail)).await?;
+                }
+                lost
+            }
+            Err(_) => 0,
+        };
+        tx.commit().await?;
+    }
+    Ok(looked_up)
 }
 
 async fn by_dns(registry: &Shared, namespace: &Label, domain: &str) -> Result<String, Problem> {

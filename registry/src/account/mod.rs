@@ -30,8 +30,6 @@ pub struct Door {
     pub(crate) sign_ins: rate::Limiter,
     /// All requests.
     pub(crate) requests: rate::Limiter,
-    /// Identity tokens that have been exchanged.
-    pub(crate) exchanged: rate::Limiter,
     /// Whose identity tokens are trusted.
     pub(crate) issuers: oidc::Issuers,
 }
@@ -42,7 +40,6 @@ impl Door {
             passwords: password::Passwords::new(),
             sign_ins: rate::Limiter::new(),
             requests: rate::Limiter::new(),
-            exchanged: rate::Limiter::new(),
             issuers: oidc::Issuers::new(),
         }
     }

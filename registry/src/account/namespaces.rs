@@ -66,6 +66,10 @@ pub struct Namespace {
     pub reason: Option<String>,
     /// What was proven: `dns:example.com` or `key:<key id>`.
     pub control: Option<String>,
+    /// Since when the TXT record that proved it has not been there; it counts for [`CONTROL_GRACE_DAYS`] more.
+    ///
+    /// [`CONTROL_GRACE_DAYS`]: crate::limits::CONTROL_GRACE_DAYS
+    pub control_missing_since: Option<Micros>,
     /// Bytes it may store.
     pub quota_bytes: i64,
     /// Since when.
@@ -86,6 +90,7 @@ impl Namespace {
             state: row.state,
             reason: row.reason,
             control: row.control,
+            control_missing_since: row.control_missing_since,
             quota_bytes: row.quota_bytes,
             created_at: row.created_at,
         })
@@ -157,6 +162,7 @@ pub(crate) async fn create(registry: &Shared, actor: &Actor, name: Label, class:
         state: if reason.is_some() { "held" } else { "active" }.to_owned(),
         reason,
         control: None,
+        control_missing_since: None,
         quota_bytes: registry.config.namespace_quota_bytes,
         created_at: now,
     };

@@ -13,19 +13,18 @@ use super::{
     Action, Actor, Target,
     authority::unauthenticated,
     oidc::{Claims, may_be_asked},
-    rate::Rate,
     store::{self, PublisherRow},
     tokens::{self, Issued, Pattern},
 };
 use crate::{
     Problem, Shared,
-    clock::SECOND,
+    clock::{Micros, SECOND},
     keys::uuid_v7,
     limits::{CLAIM_BYTES, CLAIMS, ID_TOKEN_AGE_S, PUBLISHERS_PER_NAMESPACE, TOKEN_SHORT_S},
 };
 
-/// Each identity token is exchanged once.
-const ONCE: Rate = Rate { burst: 1, every: (ID_TOKEN_AGE_S + 120) * SECOND };
+/// How long an exchanged identity token is remembered: until it is too old to be exchanged, whatever clocks say.
+const REMEMBERED: Micros = (ID_TOKEN_AGE_S + 600) * SECOND;
 
 /// Who shall be trusted.
 #[derive(Debug, Deserialize)]
@@ -156,6 +155,16 @@ pub(crate) struct Exchange {
     packages: Option<String>,
 }
 
+/// What tells one identity token from another: its issuer's name for it; else all that is signed, but not the signature, of
+/// which there may be several.
+fn identity(token: &str, claims: &super::oidc::Claims) -> [u8; 32] {
+    let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
+    match (text("iss"), text("jti")) {
+        (Some(issuer), Some(id)) => tokens::hash(format!("{issuer}\n{id}")),
+        _ => tokens::hash(token.rsplit_once('.').map_or(token, |(signed, _)| signed)),
+    }
+}
+
 /// A short-lived token for an identity token.
 pub(crate) async fn exchange(registry: &Shared, exchange: Exchange) -> Result<Issued, Problem> {
     let claims = registry.door.issuers.verify(registry, &exchange.id_token).await?;
@@ -187,8 +196,7 @@ pub(crate) async fn exchange(registry: &Shared, exchange: Exchange) -> Result<Is
         }
     };
     let now = registry.now();
-    let once = format!("id-token {}", hex::encode(tokens::hash(&exchange.id_token)));
-    if registry.door.exchanged.take(&once, ONCE, now).is_err() {
+    if store::exchange_once(&mut tx, &identity(&exchange.id_token, &claims), now + REMEMBERED).await? == 0 {
         return Err(unauthenticated("id-token-used", "the identity token has been exchanged already"));
     }
     let subject: String = format!("{} of {}", text("sub"), text("iss")).chars().take(500).collect();

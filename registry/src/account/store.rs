@@ -36,6 +36,7 @@ pub(crate) struct NamespaceRow {
     pub(crate) state: String,
     pub(crate) reason: Option<String>,
     pub(crate) control: Option<String>,
+    pub(crate) control_missing_since: Option<Micros>,
     pub(crate) quota_bytes: i64,
     pub(crate) created_at: Micros,
 }
@@ -141,7 +142,8 @@ pub(crate) async fn forget_tokens(conn: &mut Conn, before: Micros) -> Result<u64
 
 pub(crate) async fn namespace(conn: &mut Conn, name: &str) -> Result<Option<NamespaceRow>> {
     on!(conn, c => sqlx::query_as(
-        "SELECT name, class, state, reason, control, quota_bytes, created_at FROM namespaces WHERE name = $1")
+        "SELECT name, class, state, reason, control, control_missing_since, quota_bytes, created_at
+         FROM namespaces WHERE name = $1")
         .bind(name).fetch_optional(c))
 }
 
@@ -151,7 +153,8 @@ pub(crate) async fn namespace_names(conn: &mut Conn) -> Result<Vec<String>> {
 
 pub(crate) async fn namespaces_held(conn: &mut Conn) -> Result<Vec<NamespaceRow>> {
     on!(conn, c => sqlx::query_as(
-        "SELECT name, class, state, reason, control, quota_bytes, created_at FROM namespaces WHERE state = 'held'
+        "SELECT name, class, state, reason, control, control_missing_since, quota_bytes, created_at
+         FROM namespaces WHERE state = 'held'
          ORDER BY created_at, name LIMIT 1000").fetch_all(c))
 }
 
@@ -174,8 +177,53 @@ pub(crate) async fn set_namespace_state(
         .bind(name).bind(from).bind(to).bind(reason).execute(c), rows)
 }
 
-pub(crate) async fn set_control(conn: &mut Conn, name: &str, control: &str) -> Result<u64> {
-    on!(conn, c => sqlx::query("UPDATE namespaces SET control = $2 WHERE name = $1").bind(name).bind(control).execute(c), rows)
+pub(crate) async fn set_control(conn: &mut Conn, name: &str, control: &str, now: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "UPDATE namespaces SET control = $2, control_checked_at = $3, control_missing_since = NULL WHERE name = $1")
+        .bind(name).bind(control).bind(now).execute(c), rows)
+}
+
+/// Names and domains whose record was last looked up before then, the longest ago first.
+pub(crate) async fn due_controls(conn: &mut Conn, before: Micros, at_most: i64) -> Result<Vec<(String, String)>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT name, control FROM namespaces
+         WHERE control LIKE 'dns:%' AND (control_checked_at IS NULL OR control_checked_at < $1)
+         ORDER BY COALESCE(control_checked_at, 0) LIMIT $2")
+        .bind(before).bind(at_most).fetch_all(c))
+}
+
+/// The record is there.
+pub(crate) async fn control_seen(conn: &mut Conn, name: &str, control: &str, now: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "UPDATE namespaces SET control_checked_at = $3, control_missing_since = NULL WHERE name = $1 AND control = $2")
+        .bind(name).bind(control).bind(now).execute(c), rows)
+}
+
+/// The record is not there.
+pub(crate) async fn control_missed(conn: &mut Conn, name: &str, control: &str, now: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "UPDATE namespaces SET control_checked_at = $3, control_missing_since = COALESCE(control_missing_since, $3)
+         WHERE name = $1 AND control = $2")
+        .bind(name).bind(control).bind(now).execute(c), rows)
+}
+
+/// It has been missing since before then: it proves nothing any more.
+pub(crate) async fn control_lost(conn: &mut Conn, name: &str, control: &str, before: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "UPDATE namespaces SET control = NULL, control_missing_since = NULL
+         WHERE name = $1 AND control = $2 AND control_missing_since <= $3")
+        .bind(name).bind(control).bind(before).execute(c), rows)
+}
+
+/// Remembers an identity token; 0 if it was exchanged before.
+pub(crate) async fn exchange_once(conn: &mut Conn, id: &[u8], forget_at: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO exchanged_tokens (id, forget_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+        .bind(id).bind(forget_at).execute(c), rows)
+}
+
+pub(crate) async fn forget_exchanged(conn: &mut Conn, now: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM exchanged_tokens WHERE forget_at < $1").bind(now).execute(c), rows)
 }
 
 /// A name that was never granted is free again.

@@ -1,5 +1,6 @@
 //! Searching and reading what is released.
 
+pub(crate) mod answers;
 pub(crate) mod caching;
 pub mod counts;
 pub mod diff;

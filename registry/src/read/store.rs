@@ -74,6 +74,7 @@ pub(crate) struct BundleRow {
 pub(crate) struct NamespaceRow {
     pub(crate) state: String,
     pub(crate) control: Option<String>,
+    pub(crate) control_missing_since: Option<i64>,
     pub(crate) created_at: i64,
 }
 
@@ -148,7 +149,7 @@ pub(crate) async fn bundle(conn: &mut Conn, digest: &str) -> Result<Option<Bundl
 }
 
 pub(crate) async fn namespace(conn: &mut Conn, name: &str) -> Result<Option<NamespaceRow>> {
-    on!(conn, c => sqlx::query_as("SELECT state, control, created_at FROM namespaces WHERE name = $1")
+    on!(conn, c => sqlx::query_as("SELECT state, control, control_missing_since, created_at FROM namespaces WHERE name = $1")
         .bind(name)
         .fetch_optional(c))
 }

@@ -1,11 +1,20 @@
 //! Whose a name is: made, held, shared, proven, and not taken over.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jackfield_package::key::SigningKey;
-use jackfield_registry::account::{control::challenge, dns::TxtResolver};
+use jackfield_registry::{
+    account::{
+        control::{challenge, recheck},
+        dns::TxtResolver,
+    },
+    clock::{DAY, SECOND},
+};
 use serde_json::json;
 
 use crate::kit::{ORIGIN, START, TestRegistry};
@@ -100,12 +109,12 @@ async fn nobody_takes_over_a_namespace_and_it_always_has_an_owner() {
 
 /// Says what a test has put into it.
 #[derive(Debug)]
-struct Records(BTreeMap<String, Vec<String>>);
+struct Records(Mutex<BTreeMap<String, Vec<String>>>);
 
 #[async_trait]
 impl TxtResolver for Records {
     async fn txt(&self, name: &str) -> Result<Vec<String>, String> {
-        match self.0.get(name) {
+        match self.0.lock().unwrap().get(name) {
             Some(records) => Ok(records.clone()),
             None if name.contains("broken") => Err("server failure".to_owned()),
             None => Ok(Vec::new()),
@@ -117,12 +126,12 @@ impl TxtResolver for Records {
 async fn control_is_proven_by_a_record_or_a_key() {
     let records = |_: &mut _, parts: &mut jackfield_registry::registry::Parts| {
         let name = |domain: &str| format!("_jackfield.{domain}");
-        parts.resolver = Arc::new(Records(BTreeMap::from([
+        parts.resolver = Arc::new(Records(Mutex::new(BTreeMap::from([
             (name("acme.example.com"), vec!["other".to_owned(), "jackfield-namespace=acme".to_owned()]),
             (name("elsewhere.com"), vec!["jackfield-namespace=acme registry=other.example".to_owned()]),
             (name("here.com"), vec![format!("jackfield-namespace=acme registry={ORIGIN}")]),
             (name("near.com"), vec!["jackfield-namespace=acme-inc".to_owned(), "xjackfield-namespace=acme".to_owned()]),
-        ])));
+        ]))));
     };
     for registry in TestRegistry::each_with(records).await {
         let ada = registry.owner("ada", "acme").await;
@@ -157,5 +166,72 @@ async fn control_is_proven_by_a_record_or_a_key() {
         }
         let proven = prove(&ada, signed("ada", "acme", START)).await.expect(200);
         assert_eq!(proven["control"], format!("key:{}", key.key_id()));
+    }
+}
+
+#[tokio::test]
+async fn control_ages_when_its_record_goes() {
+    let records = Arc::new(Records(Mutex::default()));
+    let say = |record: Option<&str>| {
+        let mut all = records.0.lock().unwrap();
+        all.clear();
+        all.extend(record.map(|record| ("_jackfield.acme.com".to_owned(), vec![record.to_owned()])));
+    };
+    for registry in TestRegistry::each_with(|_, parts| parts.resolver = records.clone()).await {
+        say(Some("jackfield-namespace=acme"));
+        let ada = registry.owner("ada", "acme").await;
+        let proof = json!({ "method": "dns", "domain": "acme.com" });
+        registry.post("/v1/namespaces/acme/control").token(&ada).json(&proof).send().await.expect(200);
+        let shown = async || {
+            let shown = registry.get("/v1/namespaces/acme").send().await.expect(200);
+            (shown["control"].clone(), !shown["control_missing_since"].is_null())
+        };
+        let proven = json!("dns:acme.com");
+        assert_eq!(recheck(&registry.shared).await.unwrap(), 0, "it was looked up today");
+        let mut days = 0;
+        let mut after = async |more: i64| {
+            days += more;
+            registry.clock.advance(more * DAY + SECOND);
+            assert_eq!(recheck(&registry.shared).await.unwrap(), 1, "{days} days later");
+        };
+        after(1).await;
+        assert_eq!(shown().await, (proven.clone(), false), "{}", registry.kind);
+        // Gone, and back in time: nothing is lost.
+        say(None);
+        after(1).await;
+        assert_eq!(shown().await, (proven.clone(), true), "everybody sees that it is missing");
+        after(13).await;
+        assert_eq!(shown().await, (proven.clone(), true));
+        say(Some("jackfield-namespace=acme"));
+        after(1).await;
+        assert_eq!(shown().await, (proven.clone(), false));
+        // Another's record is none of this namespace's; two weeks, and it proves nothing.
+        say(Some("jackfield-namespace=globex"));
+        after(1).await;
+        assert_eq!(shown().await, (proven, true));
+        after(14).await;
+        assert_eq!(shown().await, (json!(null), false));
+        let audit = registry.get("/v1/namespaces/acme/audit").token(&ada).send().await.expect(200);
+        assert!(audit.to_string().contains("dns:acme.com proves nothing any more"), "{audit}");
+        assert_eq!(recheck(&registry.shared).await.unwrap(), 0, "there is nothing left to look up");
+    }
+}
+
+#[tokio::test]
+async fn a_resolver_that_does_not_answer_takes_no_control_away() {
+    let broken = "jackfield-namespace=acme".to_owned();
+    let records = Arc::new(Records(Mutex::new(BTreeMap::from([("_jackfield.broken.com".to_owned(), vec![broken])]))));
+    for registry in TestRegistry::each_with(|_, parts| parts.resolver = records.clone()).await {
+        let ada = registry.owner("ada", "acme").await;
+        let proof = json!({ "method": "dns", "domain": "broken.com" });
+        registry.post("/v1/namespaces/acme/control").token(&ada).json(&proof).send().await.expect(200);
+        let kept = std::mem::take(&mut *records.0.lock().unwrap());
+        for _ in 0..20 {
+            registry.clock.advance(2 * DAY);
+            recheck(&registry.shared).await.unwrap();
+        }
+        let shown = registry.get("/v1/namespaces/acme").send().await.expect(200);
+        assert_eq!((&shown["control"], &shown["control_missing_since"]), (&json!("dns:broken.com"), &json!(null)));
+        *records.0.lock().unwrap() = kept;
     }
 }

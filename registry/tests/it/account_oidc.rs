@@ -100,6 +100,12 @@ async fn an_identity_gets_a_token_for_its_packages_and_for_a_quarter_of_an_hour(
         let me = registry.get("/v1/me").token(token).send().await.expect(200);
         assert!(me["name"].as_str().unwrap().starts_with("identity:repo:acme/crm"), "{me}");
         exchange(&registry, &id_token).await.expect_problem(401, "id-token-used");
+        // Nor is it another for other words around its id, or at another process of the registry.
+        let again = issuer.token(|claims| claims["extra"] = json!(1));
+        exchange(&registry, &again).await.expect_problem(401, "id-token-used");
+        let known = |config: &mut jackfield_registry::Config, _: &mut _| config.oidc_issuers = vec![issuer.url.clone()];
+        let other = registry.reopen_with(known).await;
+        exchange(&other, &id_token).await.expect_problem(401, "id-token-used");
         // Only what it says: no members, no tokens, no other package.
         let role = json!({ "role": "owner" });
         registry

@@ -36,7 +36,7 @@ async fn a_package_shows_its_releases_and_three_facts_apart() {
             releases,
             expected.map(|(v, s)| (json!(v), json!(s))).iter().map(|(v, s)| (v, s)).collect::<Vec<_>>()
         );
-        assert_eq!(page["trust"]["namespace_control"], json!({ "kind": "none", "proof": null }));
+        assert_eq!(page["trust"]["namespace_control"], json!({ "kind": "none", "proof": null, "missing_since": null }));
         assert_eq!(page["trust"]["service_owner"]["publishes"], false);
         assert_eq!(page["trust"]["audits"], json!([]));
 
@@ -45,7 +45,10 @@ async fn a_package_shows_its_releases_and_three_facts_apart() {
         on!(conn, c => sqlx::query("UPDATE namespaces SET control = 'dns:acme.example' WHERE name = 'acme'").execute(c), rows).unwrap();
         tx.commit().await.unwrap();
         let page = registry.get("/v1/packages/acme/crm").send().await.expect(200);
-        assert_eq!(page["trust"]["namespace_control"], json!({ "kind": "dns", "proof": "acme.example" }));
+        assert_eq!(
+            page["trust"]["namespace_control"],
+            json!({ "kind": "dns", "proof": "acme.example", "missing_since": null })
+        );
         assert_eq!(page["trust"]["service_owner"]["publishes"], true, "its only host is below the proven domain");
 
         let release = registry.get("/v1/packages/acme/crm/1.1.0").send().await.expect(200);
