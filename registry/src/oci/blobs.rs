@@ -77,7 +77,7 @@ pub(crate) async fn read(call: &Call, digest: &ContentDigest) -> Result<Response
 /// Whether a download begins with this: whoever goes on where he stopped, or fetches in pieces, is counted once; who looks at
 /// the first byte to learn the size is not.
 fn is_begun(wanted: &Range<u64>, size: u64) -> bool {
-    wanted.start == 0 && wanted.end > size.min(1)
+    wanted.start == 0 && (wanted.end > 1 || (size == 1 && wanted.end == 1))
 }
 
 /// Counts a download, if the bytes are a release's component: what else a repository holds comes along with it.
@@ -149,6 +149,18 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::RANGE, text.parse().unwrap());
         asked_range(&headers, size)
+    }
+
+    #[test]
+    fn a_download_is_counted_where_it_begins() {
+        // The whole; the first of several pieces; a blob of one byte, and of none.
+        for (wanted, size) in [(0..9, 9), (0..5, 9), (0..1, 1), (0..0, 0)] {
+            assert_eq!(is_begun(&wanted, size), size > 0, "{wanted:?} of {size}");
+        }
+        // A look at the first byte; what comes after a beginning.
+        for (wanted, size) in [(0..1, 9), (5..9, 9), (1..9, 9)] {
+            assert!(!is_begun(&wanted, size), "{wanted:?} of {size}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(crate) mod outdated;
 pub(crate) mod provider;
 pub(crate) mod publish;
 pub(crate) mod rebuild;
+pub(crate) mod recover;
 pub(crate) mod registry;
 pub(crate) mod review;
 pub(crate) mod search;

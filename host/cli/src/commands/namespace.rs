@@ -35,6 +35,7 @@ pub(crate) async fn run(flags: flags::Namespace, context: &Context) -> Done {
             let change = Change { keys, sign_with, threshold, reason };
             keyset(one, change, &passphrase, context).await
         }
+        NamespaceCommand::Recover(command) => super::recover::run(command, context).await,
         NamespaceCommand::RevokeKey(flags) => super::withdraw::revoke_key(flags, context).await,
         NamespaceCommand::Publisher(command) => publisher(command, context).await,
         NamespaceCommand::Held { registry } => {
@@ -161,15 +162,31 @@ async fn verify(
 }
 
 /// What a keyset shall become.
-struct Change {
-    keys: Vec<Label>,
-    sign_with: Vec<Label>,
-    threshold: u64,
-    reason: String,
+pub(super) struct Change {
+    pub(super) keys: Vec<Label>,
+    pub(super) sign_with: Vec<Label>,
+    pub(super) threshold: u64,
+    pub(super) reason: String,
 }
 
 async fn keyset(one: OneNamespace, change: Change, passphrase: &Passphrase, context: &Context) -> Done {
     let remote = Remote::open(&one.registry, context)?;
+    let bundles = signed_keyset(&remote, &one, change, passphrase, context).await?;
+    let path = format!("/v1/namespaces/{}/keyset", one.namespace);
+    let accepted: Value = remote.post(&path, &json!({ "bundles": bundles })).await?;
+    context.ui.answer(&accepted, |page| {
+        page.line(&format!("Version {} of the keys of `{}` is accepted.", shown(&accepted["version"]), one.namespace));
+    })
+}
+
+/// The statement that follows from the keyset of now, a bundle for each key that signs.
+pub(super) async fn signed_keyset(
+    remote: &Remote,
+    one: &OneNamespace,
+    change: Change,
+    passphrase: &Passphrase,
+    context: &Context,
+) -> Result<Vec<Value>, Failed> {
     let found: Value = remote.get(&format!("/v1/namespaces/{}", one.namespace)).await?;
     let now = &found["keyset"];
     let old: Vec<PublicKey> = serde_json::from_value(now["keys"].clone()).unwrap_or_default();
@@ -199,11 +216,7 @@ async fn keyset(one: OneNamespace, change: Change, passphrase: &Passphrase, cont
             .map_err(|error| Failed::new(crate::error::Kind::Fault, "json-fault", error.to_string()))?;
         bundles.push(bundle);
     }
-    let path = format!("/v1/namespaces/{}/keyset", one.namespace);
-    let accepted: Value = remote.post(&path, &json!({ "bundles": bundles })).await?;
-    context.ui.answer(&accepted, |page| {
-        page.line(&format!("Version {} of the keys of `{}` is accepted.", shown(&accepted["version"]), one.namespace));
-    })
+    Ok(bundles)
 }
 
 async fn publisher(command: PublisherCommand, context: &Context) -> Done {

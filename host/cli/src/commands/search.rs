@@ -99,7 +99,13 @@ fn write_package(page: &mut Page, package: &Value) {
     }
     let trust = &package["trust"];
     let control = match trust["namespace_control"]["proof"].as_str() {
-        Some(proof) => format!("{} {proof}", shown(&trust["namespace_control"]["kind"])),
+        Some(proof) => {
+            let kind = shown(&trust["namespace_control"]["kind"]);
+            match trust["namespace_control"]["missing_since"].as_str() {
+                Some(since) => format!("{kind} {proof}, whose record has been missing since {since}"),
+                None => format!("{kind} {proof}"),
+            }
+        }
         None => "nothing was proven".to_owned(),
     };
     let audits = trust["audits"].as_array().map_or(0, Vec::len);

@@ -1,9 +1,11 @@
 //! `jackfield user`: who there is.
 
+use std::path::PathBuf;
+
 use jackfield_package::Label;
 use serde_json::{Value, json};
 
-use super::login::password;
+use super::login::{password, shown};
 use crate::{
     context::Context,
     error::Done,
@@ -22,9 +24,34 @@ pub(crate) async fn run(flags: flags::User, context: &Context) -> Done {
                 page.line(&format!("Made the user `{name}`."));
             })
         }
+        UserCommand::Password { registry, old_file, new_file } => {
+            change_password(&registry, &old_file, &new_file, context).await
+        }
         UserCommand::Disable { registry, name } => set(&registry, &name, true, context).await,
         UserCommand::Enable { registry, name } => set(&registry, &name, false, context).await,
     }
+}
+
+/// The caller's own. Tokens that were given out stay: whoever fears for one ends it by itself.
+async fn change_password(
+    registry: &RegistryUrl,
+    old: &Option<PathBuf>,
+    new: &Option<PathBuf>,
+    context: &Context,
+) -> Done {
+    let remote = Remote::open(registry, context)?;
+    let me: Value = remote.get("/v1/me").await?;
+    let name = shown(&me["user"]);
+    let old = password(old.as_deref(), &format!("Password of {name} until now: "))?;
+    let new = password(new.as_deref(), &format!("New password of {name}: "))?;
+    // Who has had none until now, has nothing to say.
+    let old = Some(&*old).filter(|old| !old.is_empty());
+    let _: Value = remote.put("/v1/me/password", &json!({ "old": old.map(|old| &**old), "new": &**new })).await?;
+    context.ui.answer(&json!({ "user": name, "changed": true }), |page| {
+        page.line(&format!("Changed the password of `{name}`."));
+    })?;
+    context.ui.note("Tokens stay good: see jackfield token list");
+    Ok(())
 }
 
 async fn set(registry: &RegistryUrl, name: &Label, disabled: bool, context: &Context) -> Done {

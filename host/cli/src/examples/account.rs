@@ -24,6 +24,11 @@ Examples:
   jackfield user create ada --password-file ada.password
   jackfield user disable mallory";
 
+pub(crate) const USER_PASSWORD: &str = "\
+Examples:
+  jackfield user password
+  jackfield user password --old-file old --new-file new";
+
 pub(crate) const USER_CREATE: &str = "\
 Examples:
   jackfield user create ada                       # asks for the password, twice
@@ -96,6 +101,15 @@ Examples:
   jackfield namespace keyset acme --key release
   jackfield namespace keyset acme --key release-2027 --sign-with release --reason 'yearly rotation'
   jackfield namespace keyset acme --key ada --key bob --threshold 2 --sign-with release";
+
+pub(crate) const NAMESPACE_RECOVER: &str = "\
+Examples:
+  jackfield namespace recover prepare acme --key next --out recovery.json       # who has lost the keys
+  jackfield namespace recover announce acme recovery.json --reason 'a fire'    # an operator, who knows him
+  jackfield namespace recover stop acme                                        # an owner who knows nothing of it
+  jackfield namespace recover complete acme                                    # an operator, 14 days later
+
+Hosts that have seen the keys before refuse the new ones until somebody there removes the pin.";
 
 pub(crate) const NAMESPACE_REVOKE_KEY: &str = "\
 Examples:

@@ -69,6 +69,18 @@ pub(crate) enum UserCommand {
         #[arg(long)]
         operator: bool,
     },
+    /// Change your own password
+    #[command(after_help = examples::USER_PASSWORD)]
+    Password {
+        #[command(flatten)]
+        registry: RegistryUrl,
+        /// Read the password until now from the first line of this file; an empty one if there was none
+        #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+        old_file: Option<PathBuf>,
+        /// Read the new password from the first line of this file
+        #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+        new_file: Option<PathBuf>,
+    },
     /// Shut a user out, with all tokens. For operators
     #[command(after_help = examples::USER_DISABLE)]
     Disable {
@@ -230,6 +242,9 @@ pub(crate) enum NamespaceCommand {
         #[command(flatten)]
         passphrase: Passphrase,
     },
+    /// Give it other keys after its own are lost: in public, and two weeks late
+    #[command(subcommand, after_help = examples::NAMESPACE_RECOVER)]
+    Recover(RecoverCommand),
     /// Say that what a key signed counts no more: it was lost or stolen
     #[command(after_help = examples::NAMESPACE_REVOKE_KEY)]
     RevokeKey(RevokeKey),
@@ -253,6 +268,51 @@ pub(crate) enum NamespaceCommand {
         /// Why
         #[arg(long, value_name = "TEXT")]
         reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecoverCommand {
+    /// Sign a keyset with keys of this home, for an operator to announce
+    #[command(after_help = examples::NAMESPACE_RECOVER)]
+    Prepare {
+        #[command(flatten)]
+        one: OneNamespace,
+        /// A key of this home that is in the new set; may be repeated
+        #[arg(long = "key", value_name = "NAME", value_parser = crate::values::label, required = true)]
+        keys: Vec<Label>,
+        /// How many keys must sign a statement of the namespace
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        threshold: u64,
+        /// Where to write it
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: PathBuf,
+        #[command(flatten)]
+        passphrase: Passphrase,
+    },
+    /// Announce it. For operators, who know that it is the owner who asks
+    #[command(after_help = examples::NAMESPACE_RECOVER)]
+    Announce {
+        #[command(flatten)]
+        one: OneNamespace,
+        /// What `prepare` wrote
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Why, for everybody
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Stop one that is announced: any owner can
+    #[command(after_help = examples::NAMESPACE_RECOVER)]
+    Stop {
+        #[command(flatten)]
+        one: OneNamespace,
+    },
+    /// Put it in force when its time has come. For operators
+    #[command(after_help = examples::NAMESPACE_RECOVER)]
+    Complete {
+        #[command(flatten)]
+        one: OneNamespace,
     },
 }
 

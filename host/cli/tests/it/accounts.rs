@@ -169,3 +169,35 @@ fn every_command_has_help_with_examples() {
         assert!(reference.contains(&format!("{command} ")) || reference.contains(&format!("{command}`")), "{command}");
     }
 }
+
+#[test]
+fn a_password_is_changed_by_who_knows_it_and_lost_keys_are_replaced_in_public() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    desk.publisher(&server);
+    std::fs::write(desk.path("new"), "battery horse correct\n").unwrap();
+    let change = |old: &str| desk.run("ada", &["user", "password", "--old-file", old, "--new-file", "new"]);
+    assert_eq!(change("new").error(), (3, "login-failed".to_owned()), "a stolen token takes no account over");
+    assert_eq!(change("password").answer()["changed"], true);
+    let sign_in =
+        |file: &str| desk.run("other", &["login", "--registry", &server.url, "--user", "ada", "--password-file", file]);
+    assert_eq!(sign_in("password").error(), (3, "login-failed".to_owned()));
+    assert_eq!(sign_in("new").code, 0);
+
+    desk.json("ada", &["key", "new", "next", "--passphrase-file", "pass"]);
+    let prepare = ["prepare", "acme", "--key", "next", "--passphrase-file", "pass", "--out", "recovery.json"];
+    desk.json("ada", &[&["namespace", "recover"][..], &prepare].concat());
+    let recover = |home: &str, words: &[&str]| desk.run(home, &[&["namespace", "recover"], words].concat());
+    let announce = ["announce", "acme", "recovery.json", "--reason", "a fire"];
+    assert_eq!(recover("ada", &announce).error(), (3, "forbidden".to_owned()));
+    let elsewhere = recover("admin", &["announce", "acne", "recovery.json", "--reason", "a fire"]);
+    assert_eq!(elsewhere.error(), (2, "recovery-mismatch".to_owned()));
+    assert_eq!(recover("admin", &announce).code, 0);
+    assert_eq!(
+        desk.json("nobody", &["namespace", "show", "acme", "--registry", &server.url])["recovery"]["reason"],
+        "a fire"
+    );
+    assert_eq!(recover("admin", &["complete", "acme"]).error(), (3, "recovery-waits".to_owned()));
+    assert_eq!(recover("ada", &["stop", "acme"]).code, 0);
+    assert_eq!(recover("admin", &["complete", "acme"]).error(), (8, "recovery-none".to_owned()));
+}
