@@ -84,6 +84,7 @@ impl Registry {
         let door = account::Door::new();
         let registry =
             Arc::new(Self { config, db, blobs, keys, clock, validator, resolver, counts: Default::default(), door });
+        crate::log::read::is_of_this_registry(&registry).await?;
         account::users::first_start(&registry).await?;
         Ok(registry)
     }

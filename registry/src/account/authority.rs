@@ -234,6 +234,14 @@ impl Actor {
         }
     }
 
+    /// Whether it may still: for the steps of what was authorised, and written down, when it began.
+    ///
+    /// # Errors
+    /// Those of [`Self::authorise`].
+    pub(crate) async fn may_go_on(&self, conn: &mut Conn, action: Action, target: &Target) -> Result<(), Problem> {
+        self.decide(conn, action, target).await
+    }
+
     async fn decide(&self, conn: &mut Conn, action: Action, target: &Target) -> Result<(), Problem> {
         if self.name == "system" {
             return Ok(());

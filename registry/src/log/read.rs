@@ -1,6 +1,7 @@
 //! What the log shows: its newest checkpoint, and proofs from its tiles.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use http::StatusCode;
 use jackfield_db::Conn;
 use jackfield_package::{
     Digest, Refusal,
@@ -41,6 +42,26 @@ pub fn origin(registry: &Registry) -> Result<KeyName, Problem> {
 /// Those of [`origin`].
 pub fn verifier(registry: &Registry) -> Result<VerifierKey, Problem> {
     Ok(VerifierKey::of_log(origin(registry)?, registry.keys.log.public_key()))
+}
+
+/// Refuses a log that was begun under another name or key: nothing could be added to it, and what is made out to this name would be
+/// worth nothing to those who know the other.
+pub(crate) async fn is_of_this_registry(registry: &Registry) -> Result<(), Problem> {
+    let Some(row) = store::newest_signed(&mut registry.db.read().await?).await? else { return Ok(()) };
+    let verifier = verifier(registry)?;
+    let opened = SignedNote::parse(row.note.as_bytes()).and_then(|note| Checkpoint::open(&note, &verifier));
+    opened.map(drop).map_err(|refusal| {
+        let origin = row.note.lines().next().unwrap_or_default();
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "log-of-another",
+            format!(
+                "the log is that of `{origin}`, and is not signed by this registry, `{}`: {refusal}",
+                registry.config.origin
+            ),
+        )
+        .hint(format!("start with --origin {origin} and the keys it began with, or on an empty folder and database"))
+    })
 }
 
 /// A statement's index, once a published checkpoint covers it: from then on it is in the log, for ever and for everybody.

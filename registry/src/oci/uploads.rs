@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Problem,
-    account::Actor,
+    account::{Action, Actor, Target},
     blob::{Held, blocking, broken},
     fault::{self, Point},
     limits::{BLOB_BYTES, BLOB_CHUNK_BYTES, UPLOADS_OPEN},
@@ -321,8 +321,10 @@ async fn room(call: &Call, size: i64) -> Result<Room, Problem> {
 async fn find(call: &Call, id: &str) -> Result<(Actor, i64), Problem> {
     let mut conn = call.registry.db.read().await?;
     let actor = call.caller.writer(&call.registry, &mut conn, &call.repository, Need::Push).await?;
-    let size = store::upload(&mut conn, id, call.repository.as_str(), &actor.name).await?;
-    Ok((actor, size.ok_or_else(unknown_upload)?))
+    let size = store::upload(&mut conn, id, call.repository.as_str(), &actor.name).await?.ok_or_else(unknown_upload)?;
+    // Since it began, the member may have been removed; and it may be another token of his, for something else.
+    actor.may_go_on(&mut conn, Action::Publish, &Target::Repository(call.repository.to_string())).await?;
+    Ok((actor, size))
 }
 
 fn hold(call: &Call, id: &str) -> Result<Held, Problem> {

@@ -64,6 +64,13 @@ impl TestRegistry {
         Self::open(self.database.clone(), self.data.clone(), self.clock.clone(), &change).await
     }
 
+    /// The same data, configured so that it can't be opened.
+    pub async fn refused(&self, change: impl FnOnce(&mut Config)) -> jackfield_registry::Problem {
+        let mut config = self.shared.config.clone();
+        change(&mut config);
+        Registry::open(config, Parts { clock: self.clock.clone(), ..Parts::system() }).await.unwrap_err()
+    }
+
     async fn open(
         database: Arc<TestDb>,
         data: Arc<tempfile::TempDir>,

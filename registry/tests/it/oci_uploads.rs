@@ -155,3 +155,23 @@ async fn one_whose_bytes_have_gone_into_the_store_in_a_crash_is_over() {
         }
     }
 }
+
+/// An upload belongs to a person, and a token of his that is for something else is not good for going on with it.
+#[tokio::test]
+async fn a_token_for_another_package_does_not_go_on_with_an_upload() {
+    for registry in crate::kit::TestRegistry::each().await {
+        let ada = registry.owner("ada", "acme").await;
+        let begun = registry.post("/v2/acme/crm/blobs/uploads/").token(&ada).send().await;
+        begun.expect(202);
+        let path = begun.header("location").unwrap().to_owned();
+        let path = path.find("/v2/").map_or(path.as_str(), |at| &path[at..]);
+        let narrow = serde_json::json!({ "pattern": "acme:other", "actions": ["publish", "read"] });
+        let issued = registry.post("/v1/tokens").token(&ada).json(&narrow).send().await.expect(201);
+        let narrow = issued["token"].as_str().unwrap();
+        for method in [http::Method::GET, http::Method::PATCH, http::Method::DELETE] {
+            let answer = registry.ask(method.clone(), path).token(narrow).bytes("evil").send().await;
+            assert_eq!(answer.status.as_u16(), 403, "{} {method}: {:?}", registry.kind, answer.bytes);
+        }
+        registry.ask(http::Method::PATCH, path).token(&ada).bytes("good").send().await.expect(202);
+    }
+}

@@ -21,3 +21,14 @@ async fn opened_again_it_has_the_same_keys() {
         assert_ne!(registry.shared.keys.log.public_key(), registry.shared.keys.statements.public_key());
     }
 }
+
+#[tokio::test]
+async fn under_another_name_a_log_is_not_gone_on_with() {
+    for registry in TestRegistry::each().await {
+        assert_eq!(crate::log::sequence(&registry).await, 0, "the log has begun, with a checkpoint of nothing");
+        let refused = registry.refused(|config| config.origin = "other.example".to_owned()).await;
+        assert_eq!(refused.code, "log-of-another", "{}: {refused}", registry.kind);
+        assert!(refused.to_string().contains("registry.example"), "{refused}");
+        registry.reopen().await;
+    }
+}
