@@ -21,7 +21,7 @@ pub(crate) struct Attacher {
 impl Attacher {
     /// For this connector's requests.
     pub(crate) fn new(connector: PackageName, broker: Arc<HomeBroker>) -> Self {
-        Self { caller: Caller::local_connector(connector), broker }
+        Self { caller: broker.caller(connector), broker }
     }
 
     async fn attach(&self, bindings: &[Arc<Binding>], purpose: &str) -> Result<Attached, Error> {

@@ -2,7 +2,10 @@
 //!
 //! The figures behind each setting stand in docs/decisions/0002-sandbox-engine.md.
 
-use std::{num::NonZeroUsize, sync::OnceLock};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, OnceLock},
+};
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
@@ -66,6 +69,24 @@ pub(crate) fn compiling_engine() -> Result<Engine, HostFault> {
 fn fault(error: wasmtime::Error) -> HostFault {
     HostFault::new(format!("the sandbox could not start: {error:#}"))
         .hint("Jackfield runs on x86-64 and arm64 Linux with some terabytes of address space; check `ulimit -v`")
+}
+
+/// The engines of a process, which any number of hosts may run their calls on. Clones share them.
+#[derive(Clone)]
+pub struct Engines(pub(crate) Arc<Shards>);
+
+impl Engines {
+    /// So many, each with a pool of instances of its own: as many as threads that run calls.
+    pub fn new(count: usize) -> Self {
+        Self(Arc::new(Shards::new(count)))
+    }
+}
+
+impl Default for Engines {
+    /// One a CPU.
+    fn default() -> Self {
+        Self::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+    }
 }
 
 /// One engine a worker thread, each with a pool of its own: threads that share a pool fight over its lock. Made when first

@@ -25,7 +25,7 @@ use crate::{
     compiled::{Compiled, Compiler},
     credentials::Attacher,
     egress::{CallEgress, Egress, Meter, ProviderNetwork, Resolve, SystemResolver, Transport, Wire, tls_config},
-    engine::Shards,
+    engine::{Engines, Shards},
     error::Error,
     failure::{Failure, HostFault, LimitExceeded},
     files::Files,
@@ -54,7 +54,7 @@ enum Transports {
 struct Inner {
     home: Home,
     compiled: Compiled,
-    shards: Shards,
+    shards: Arc<Shards>,
     broker: Arc<HomeBroker>,
     transports: Transports,
     usage: Arc<UsageBook>,
@@ -69,8 +69,16 @@ pub struct HostBuilder {
     resolver: Arc<dyn Resolve>,
     root_certificates: Vec<CertificateDer<'static>>,
     transport: Option<Arc<dyn Transport>>,
-    shards: usize,
+    engines: Engines,
     database: Option<String>,
+    tenancy: Option<Tenancy>,
+}
+
+/// One tenant of a broker that serves many.
+struct Tenancy {
+    broker: Broker,
+    flows: Flows,
+    tenant: String,
 }
 
 impl HostBuilder {
@@ -116,10 +124,17 @@ impl HostBuilder {
         self
     }
 
-    /// How many engines, each with a pool of instances of its own: as many as threads that run calls.
+    /// A broker that is open already, in which this host is one tenant of several.
     #[must_use]
-    pub fn shards(mut self, count: usize) -> Self {
-        self.shards = count;
+    pub fn broker(mut self, broker: Broker, flows: Flows, tenant: impl Into<String>) -> Self {
+        self.tenancy = Some(Tenancy { broker, flows, tenant: tenant.into() });
+        self
+    }
+
+    /// Which engines run its calls. Each reserves terabytes of address space, so the hosts of a process share one set.
+    #[must_use]
+    pub fn engines(mut self, engines: &Engines) -> Self {
+        self.engines = engines.clone();
         self
     }
 
@@ -141,8 +156,12 @@ impl HostBuilder {
             Transports::Shared(transport) => Box::new(transport.clone()),
             Transports::Wire { resolver, tls } => Box::new(Wire::new(resolver.clone(), tls)),
         };
-        let broker = Arc::new(HomeBroker::new(folder, self.database, Arc::new(ProviderNetwork::new(network))));
-        let shards = Shards::new(self.shards);
+        let network = Arc::new(ProviderNetwork::new(network));
+        let broker = Arc::new(match self.tenancy {
+            None => HomeBroker::new(folder, self.database, network),
+            Some(Tenancy { broker, flows, tenant }) => HomeBroker::shared(broker, flows, tenant, network),
+        });
+        let shards = self.engines.0;
         let usage = Arc::new(UsageBook::new(home.usage_path()));
         Ok(Host(Arc::new(Inner { home, compiled, shards, broker, transports, usage, live: RwLock::default() })))
     }
@@ -157,8 +176,9 @@ impl Host {
             resolver: Arc::new(SystemResolver),
             root_certificates: Vec::new(),
             transport: None,
-            shards: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            engines: Engines::default(),
             database: None,
+            tenancy: None,
         }
     }
 

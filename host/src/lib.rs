@@ -45,8 +45,10 @@ mod memory;
 mod usage;
 
 pub use bill::Bill;
+pub use broker::provider_network;
 pub use compiled::{Compiler, compile_in_child};
 pub use denial::Denial;
+pub use engine::Engines;
 pub use error::Error;
 pub use failure::Failure;
 pub use files::{FileSource, OutputFile};

@@ -69,3 +69,10 @@ impl Default for Config {
         }
     }
 }
+
+impl Config {
+    /// Whether browsers reach it by https only.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+}

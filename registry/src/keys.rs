@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jackfield_package::key::SigningKey;
+pub(crate) use jackfield_server::ids::{random, uuid_v7};
 use zeroize::Zeroizing;
 
 use crate::{Config, Problem};
@@ -53,13 +54,6 @@ impl Keys {
     }
 }
 
-/// N random bytes of the system.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], Problem> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| Problem::internal(&error))?;
-    Ok(bytes)
-}
-
 /// A file's text, made once: two processes that start at the same time end with the same one.
 fn secret_file(
     path: &Path,
@@ -80,10 +74,4 @@ fn secret_file(
         }
     }
     std::fs::read_to_string(path).map(Zeroizing::new).map_err(fault)
-}
-
-/// A UUIDv7 (RFC 9562) of that time: ids of rows that sort as they came.
-pub(crate) fn uuid_v7(now: crate::clock::Micros) -> Result<String, Problem> {
-    let millis = u64::try_from(now / 1000).unwrap_or(0);
-    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random()?).into_uuid().to_string())
 }

@@ -22,18 +22,15 @@
 
 pub mod account;
 pub mod blob;
-pub mod body;
 pub mod config;
 pub mod evidence;
 pub mod fault;
-mod guard;
 pub mod index;
 pub mod keys;
 pub mod limits;
 pub mod log;
 pub mod migrations;
 pub mod oci;
-pub mod problem;
 pub mod publish;
 pub mod read;
 pub mod registry;
@@ -45,6 +42,6 @@ pub mod validator;
 
 pub use config::Config;
 pub use jackfield_db::clock;
-pub use problem::Problem;
+pub use jackfield_server::Problem;
 pub use registry::{Registry, Shared};
 pub use router::router;

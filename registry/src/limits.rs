@@ -1,9 +1,6 @@
 //! Every bound of the registry, with its unit and reason. Those of packages and statements stand in
 //! `jackfield_package::limits`.
 
-/// Bytes of a JSON request body: the largest honest one is a bundle of 256 KiB.
-pub const JSON_BODY_BYTES: usize = 512 << 10;
-
 // ── Finding and reading ─────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Bytes of the text of a search. A sentence is shorter; what follows would cost and find nothing.
@@ -109,6 +106,10 @@ pub const TOKENS_PER_USER: i64 = 100;
 pub const TOKEN_LIFETIME_S: i64 = 366 * 86_400;
 /// Seconds a token lives if nobody says.
 pub const TOKEN_LIFETIME_DEFAULT_S: i64 = 90 * 86_400;
+/// Seconds that a browser stays signed in: a day's work.
+pub const SESSION_S: i64 = 12 * 3600;
+/// Seconds that a link signs somebody in: it is read in a mail or on a terminal, and not the next day.
+pub const SIGN_IN_CODE_S: i64 = 30 * 60;
 /// Seconds a token of trusted publishing or of the OCI token endpoint lives: one upload on a slow line.
 pub const TOKEN_SHORT_S: i64 = 15 * 60;
 /// Seconds between two notes of when a token was last used: a write per request would be the costliest part of reading.
@@ -123,22 +124,8 @@ pub const MEMBERS_PER_NAMESPACE: i64 = 200;
 pub const SIGN_INS_AT_ONCE: u32 = 10;
 /// Seconds until another failed sign-in is let through: 2 880 guesses a day find no password of 12 characters.
 pub const SIGN_IN_EVERY_S: u32 = 30;
-/// Callers whose rates are remembered: 100 bytes each. When it is full, those who have been quiet are forgotten first.
-pub const RATES_REMEMBERED: usize = 100_000;
-/// Bytes of a request's body, uploads of blobs apart: a keyset change with all its bundles.
-pub const REQUEST_BODY_BYTES: usize = 1 << 20;
-/// Seconds for a request that uploads nothing: the slowest honest one waits for a lock.
-pub const REQUEST_TIMEOUT_S: u64 = 60;
 /// Seconds for one upload: 256 MiB over 3 Mbit/s.
 pub const UPLOAD_TIMEOUT_S: u64 = 15 * 60;
-/// Connections at once: each costs two buffers. More wait in the kernel's queue.
-pub const CONNECTIONS: usize = 2048;
-/// Bytes of a request's line and headers: ten times what clients send.
-pub const HEADER_BYTES: usize = 64 << 10;
-/// Seconds to send them: whoever drips them holds a connection.
-pub const HEADER_TIMEOUT_S: u64 = 20;
-/// Seconds that requests are given to finish once the server stops, and the work between requests after them.
-pub const SHUTDOWN_S: u64 = 20;
 /// Versions of one package that wait for a signature: a stolen token can stage, and must not fill the store with it.
 pub const STAGED_PER_PACKAGE: i64 = 20;
 /// Entries that one round of the log's sequencer takes: some 4 MB of tiles, and a transaction of a fraction of a second.

@@ -19,4 +19,5 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 7, name: "index", sql: Sql::Both(include_str!("../migrations/0007_index.sql")) },
     Migration { version: 8, name: "ageing", sql: Sql::Both(include_str!("../migrations/0008_ageing.sql")) },
+    Migration { version: 9, name: "sessions", sql: Sql::Both(include_str!("../migrations/0009_sessions.sql")) },
 ];

@@ -77,7 +77,7 @@ impl Registry {
             .clone()
             .unwrap_or_else(|| format!("sqlite://{}", config.data.join("registry.sqlite").display()));
         let db = Db::open(&url, parts.pool).await?;
-        db.migrate(MIGRATIONS).await?;
+        db.migrate("registry", MIGRATIONS).await?;
         let blobs = Blobs::open(&config)?;
         let keys = Keys::open(&config)?;
         let Parts { clock, validator, resolver, .. } = parts;

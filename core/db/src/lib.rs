@@ -158,12 +158,13 @@ impl Db {
         }))
     }
 
-    /// Brings the tables up to date. Several processes may start at once; one does it.
+    /// Brings the tables of `owner` up to date. Several processes may start at once; one does it. Each owner's steps are counted in
+    /// a table of their own, so that several may share a database.
     ///
     /// # Errors
     /// [`DbError::Migration`], also if the database has been migrated by a newer program.
-    pub async fn migrate(&self, migrations: &[Migration]) -> Result<()> {
-        migrate::run(self, migrations).await
+    pub async fn migrate(&self, owner: &str, migrations: &[Migration]) -> Result<()> {
+        migrate::run(self, owner, migrations).await
     }
 
     /// Closes every connection, after what runs on it has ended.

@@ -34,7 +34,7 @@ pub enum Sql {
     },
 }
 
-pub(crate) async fn run(db: &Db, migrations: &[Migration]) -> Result<()> {
+pub(crate) async fn run(db: &Db, owner: &str, migrations: &[Migration]) -> Result<()> {
     let dialect = db.dialect();
     let steps: Vec<_> = migrations
         .iter()
@@ -53,7 +53,8 @@ pub(crate) async fn run(db: &Db, migrations: &[Migration]) -> Result<()> {
             )
         })
         .collect();
-    let migrator = Migrator { migrations: Cow::Owned(steps), ..Migrator::DEFAULT };
+    let table_name = Cow::Owned(format!("migrations_of_{owner}"));
+    let migrator = Migrator { migrations: Cow::Owned(steps), table_name, ..Migrator::DEFAULT };
     match db {
         Db::Sqlite { write, .. } => migrator.run(write).await?,
         Db::Postgres(pool) => migrator.run(pool).await?,

@@ -40,8 +40,8 @@ async fn find(conn: &mut Conn, name: &str) -> Result<Option<Thing>> {
 async fn the_same_text_serves_both() {
     for test in TestDb::each().await {
         let db = &test.db;
-        db.migrate(MIGRATIONS).await.unwrap();
-        db.migrate(MIGRATIONS).await.unwrap();
+        db.migrate("test", MIGRATIONS).await.unwrap();
+        db.migrate("test", MIGRATIONS).await.unwrap();
 
         let mut tx = db.begin().await.unwrap();
         assert_eq!(insert(&mut tx, "a", i64::MAX, Some(&[0, 255, 1])).await.unwrap(), 1);
@@ -75,8 +75,8 @@ async fn a_full_pool_says_so_in_time() {
 #[tokio::test]
 async fn an_older_program_leaves_a_newer_database_alone() {
     for test in TestDb::each().await {
-        test.db.migrate(MIGRATIONS).await.unwrap();
-        let error = test.db.migrate(&MIGRATIONS[..1]).await.unwrap_err();
+        test.db.migrate("test", MIGRATIONS).await.unwrap();
+        let error = test.db.migrate("test", &MIGRATIONS[..1]).await.unwrap_err();
         assert!(matches!(error, DbError::Migration(_)), "{}: {error:?}", test.kind);
     }
 }
@@ -91,7 +91,7 @@ async fn a_wrong_address_is_refused_without_its_password() {
 async fn a_disk_that_was_full_holds_up_nobody_afterwards() {
     let test = TestDb::sqlite().await;
     let db = &test.db;
-    db.migrate(MIGRATIONS).await.unwrap();
+    db.migrate("test", MIGRATIONS).await.unwrap();
     let large = vec![7; 1 << 20];
     let mut full = None;
     for number in 0..3 {

@@ -52,7 +52,7 @@ impl Broker {
     /// # Errors
     /// Those of the database.
     pub async fn open(parts: Parts) -> Result<Self> {
-        parts.db.migrate(MIGRATIONS).await?;
+        parts.db.migrate("broker", MIGRATIONS).await?;
         Ok(Self(Arc::new(Inner {
             vault: Vault::new(parts.keys.clone()),
             holder: uuid::Uuid::new_v4().simple().to_string(),

@@ -47,6 +47,18 @@ impl Context {
         Ok(Self { ui, home, ca_file: flags.ca_file })
     }
 
+    /// The same with another home.
+    pub(crate) fn at(&self, home: &Path) -> Self {
+        Self { ui: self.ui, home: home.to_owned(), ca_file: self.ca_file.clone() }
+    }
+
+    /// How components are compiled: in a child process, this same program, since a component may be a stranger's.
+    pub(crate) fn compiler() -> Result<Compiler, Failed> {
+        let program =
+            std::env::current_exe().map_err(|error| Failed::file("cannot find this program itself", &error))?;
+        Ok(Compiler::Child { program, arguments: vec![COMPILE_COMMAND.to_owned()] })
+    }
+
     /// Where keys, trust and installations stand; it may not exist yet.
     pub(crate) fn home(&self) -> &Path {
         &self.home
@@ -57,12 +69,13 @@ impl Context {
         self.host_at(self.home.clone())
     }
 
-    /// A host with another home. It compiles in a child process, this same program, since a component may be a stranger's.
+    /// A host with another home.
     pub(crate) fn host_at(&self, home: PathBuf) -> Result<Host, Failed> {
-        let program =
-            std::env::current_exe().map_err(|error| Failed::file("cannot find this program itself", &error))?;
-        let compiler = Compiler::Child { program, arguments: vec![COMPILE_COMMAND.to_owned()] };
-        Ok(Host::builder().home(home).compiler(compiler).root_certificates(self.root_certificates()?).build()?)
+        Ok(Host::builder()
+            .home(home)
+            .compiler(Self::compiler()?)
+            .root_certificates(self.root_certificates()?)
+            .build()?)
     }
 
     /// Those of `--ca-file`.

@@ -1,6 +1,6 @@
 //! How a command fails: one type, one rendering, one table of exit codes.
 
-use std::{io, process::ExitCode};
+use std::{borrow::Cow, io, process::ExitCode};
 
 use anstyle::AnsiColor;
 use jackfield_host::failure::{Failure, HostFault};
@@ -19,7 +19,7 @@ pub(crate) struct Failed {
     /// Whose matter it is; decides the exit code.
     kind: Kind,
     /// Stable kebab-case word.
-    code: String,
+    code: Cow<'static, str>,
     /// What failed, on what, and what was expected.
     message: String,
     /// The next command to try.
@@ -85,12 +85,12 @@ impl Kind {
 }
 
 impl Failed {
-    pub(crate) fn new(kind: Kind, code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: Kind, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self { kind, code: code.into(), message: message.into(), hint: None, details: Map::new() }
     }
 
     /// The command line asks for what can't be.
-    pub(crate) fn usage(code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn usage(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Kind::Usage, code, message)
     }
 
@@ -147,6 +147,16 @@ impl Failed {
     /// The stable word.
     pub(crate) fn code(&self) -> &str {
         &self.code
+    }
+
+    /// Whose matter it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Code, message and hint.
+    pub(crate) fn into_parts(self) -> (Cow<'static, str>, String, Option<String>) {
+        (self.code, self.message, self.hint)
     }
 
     /// Writes it to stderr and gives the exit code. The one place where errors are rendered.

@@ -566,13 +566,13 @@ pub(crate) struct RegistryUrl {
     pub(crate) registry: Option<String>,
 }
 
-/// Serve a registry: packages, checks, the log, search, as one process
+/// Serve a registry and workspaces: publishing, the log, search; installing, connecting, invoking over HTTP
 #[derive(Debug, Args)]
 #[command(after_help = examples::SERVE)]
 pub(crate) struct Serve {
-    /// What to serve
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Served::Registry)]
-    pub(crate) only: Served,
+    /// Only a part of it
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) only: Option<Served>,
     #[command(flatten)]
     pub(crate) configured: Configured,
     /// The address and port to listen on; port 0 lets the system choose
@@ -612,7 +612,7 @@ pub(crate) struct Configured {
 /// What `serve` serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Served {
-    /// The registry
+    /// The registry: packages, checks, the log, search
     Registry,
 }
 

@@ -25,6 +25,7 @@ mod project;
 mod remote;
 mod sandbox;
 mod secret;
+mod serving;
 mod store;
 mod supply;
 mod template;

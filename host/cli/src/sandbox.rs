@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use jackfield_host::{Compiler, Host, HostBuilder, Installation, egress::Transport, grant::Grant};
+use jackfield_host::{Compiler, Engines, Host, HostBuilder, Installation, egress::Transport, grant::Grant};
 use jackfield_package::{
     Package, Verified,
     key::SigningKey,
@@ -42,7 +42,8 @@ impl Sandbox {
             Failed::new(Kind::Fault, "no-randomness", format!("the system gives no randomness: {error}"))
         })?;
         // The author compiled this component; a process of its own would protect him from himself.
-        let builder = Host::builder().home(home.path().join("home")).compiler(Compiler::InProcess).shards(1);
+        let builder =
+            Host::builder().home(home.path().join("home")).compiler(Compiler::InProcess).engines(&Engines::new(1));
         let host = change(builder).build()?;
         Ok(Self { host, home, key: SigningKey::from_seed(seed) })
     }

@@ -115,6 +115,24 @@ impl<'c> Supply<'c> {
         Ok(Self { trusted, policy, registry, remote, context })
     }
 
+    /// For a server, which asks as nobody in particular: the registry that a package came from, or the one beside it, or the only
+    /// one. `own` is where the one beside it listens now, whatever was written down when it was first believed.
+    pub(crate) fn of(
+        origin: Option<&str>,
+        own: Option<&TrustedRegistry>,
+        context: &'c Context,
+    ) -> Result<Self, Failed> {
+        let own_is_meant = own.filter(|own| origin.is_none_or(|origin| origin == own.origin));
+        let mut supply = Self::open(
+            &RegistryUrl { registry: None },
+            origin.or(own_is_meant.map(|own| own.origin.as_str())),
+            context,
+        )?;
+        let url = own_is_meant.map_or(supply.registry.url.clone(), |own| own.url.clone());
+        supply.remote = Remote::with_token(&RegistryUrl { registry: Some(url) }, None, context)?;
+        Ok(supply)
+    }
+
     pub(crate) fn remote(&self) -> &Remote {
         &self.remote
     }

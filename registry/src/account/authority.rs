@@ -1,24 +1,26 @@
 //! One call authorises and records.
 
-use std::{cell::RefCell, fmt, net::IpAddr, str::FromStr};
+use std::{cell::RefCell, fmt, str::FromStr};
 
 use axum::extract::FromRequestParts;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderValue, StatusCode, header, request::Parts};
+use http::{StatusCode, header, request::Parts};
 use jackfield_db::Conn;
 use jackfield_package::{Label, PackageName};
+use jackfield_server::peer::caller_address;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
+    session,
     store::{self, AuditRow},
     tokens::{self, Pattern},
     users,
 };
-use crate::{Problem, Shared, keys::uuid_v7};
+use crate::{Problem, Shared, keys::uuid_v7, router::token_needed};
 
 /// Who asks. Made from the request's `Authorization` header by its extractor: `Bearer jf_…`, `Basic user:jf_…` (as OCI
-/// clients send it), or `Basic user:password`; none: [`Actor::anonymous`]. A wrong or expired token is 401, never anonymous.
+/// clients send it), or `Basic user:password`; from a browser's cookie if there is none ([`session`]); neither: [`Actor::anonymous`]. A wrong or expired token is 401, never anonymous.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// `user:NAME`, `identity:SUBJECT`, `system` or `anonymous`: what the audit log shows.
@@ -53,12 +55,22 @@ pub enum Action {
     Moderate,
     /// `account`: one's tokens and password.
     Account,
+    /// `workspace`: act in workspaces beside the registry, as the member that the user is there.
+    Workspace,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Read, Self::Publish, Self::Status, Self::Namespace, Self::Review, Self::Moderate, Self::Account];
+    pub const ALL: [Self; 8] = [
+        Self::Read,
+        Self::Publish,
+        Self::Status,
+        Self::Namespace,
+        Self::Review,
+        Self::Moderate,
+        Self::Account,
+        Self::Workspace,
+    ];
 
     /// Its word.
     pub fn word(self) -> &'static str {
@@ -70,6 +82,7 @@ impl Action {
             Self::Review => "review",
             Self::Moderate => "moderate",
             Self::Account => "account",
+            Self::Workspace => "workspace",
         }
     }
 }
@@ -247,8 +260,7 @@ impl Actor {
             return Ok(());
         }
         if self.is_anonymous() {
-            return Err(unauthenticated("unauthenticated", "this asks for a token")
-                .hint("make one with `jackfield login`, and send it as `Authorization: Bearer jf_…`"));
+            return Err(token_needed());
         }
         let forbidden = |what: &str| Err(Problem::forbidden("forbidden", format!("{} {what}", self.name)));
         // Another token would not help.
@@ -268,7 +280,10 @@ impl Actor {
     }
 
     /// What its token is good for.
-    pub(crate) fn within_scope(&self, action: Action, target: &Target) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// 403 `token-action`, `token-pattern`.
+    pub fn within_scope(&self, action: Action, target: &Target) -> Result<(), Problem> {
         if !self.actions.contains(&action) {
             return Err(Problem::forbidden(
                 "token-action",
@@ -317,12 +332,6 @@ impl Actor {
     }
 }
 
-/// 401 with the challenge.
-pub(crate) fn unauthenticated(code: &'static str, message: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, code, message)
-        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"jackfield\""))
-}
-
 impl FromRequestParts<Shared> for Actor {
     type Rejection = Problem;
 
@@ -331,9 +340,17 @@ impl FromRequestParts<Shared> for Actor {
             return Ok(known.clone());
         }
         let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
-        let Some(value) = values.next() else { return Ok(Self::anonymous()) };
+        let Some(value) = values.next() else {
+            let Some(token) = session::of(&parts.headers) else { return Ok(Self::anonymous()) };
+            let actor = session::actor(registry, &parts.method, &parts.headers, token).await?;
+            parts.extensions.insert(actor.clone());
+            return Ok(actor);
+        };
         let malformed = || {
-            unauthenticated("authorization-malformed", "the header Authorization is none: expected `Bearer jf_…`, once")
+            Problem::unauthenticated(
+                "authorization-malformed",
+                "the header Authorization is none: expected `Bearer jf_…`, once",
+            )
         };
         let (None, Ok(value)) = (values.next(), value.to_str()) else { return Err(malformed()) };
         let (scheme, credentials) = value.split_once(' ').ok_or_else(malformed)?;
@@ -346,46 +363,13 @@ impl FromRequestParts<Shared> for Actor {
             if secret.starts_with(tokens::PREFIX) {
                 tokens::authenticate(registry, secret).await?
             } else {
-                users::sign_in(registry, user, secret.to_owned().into(), &caller_address(parts)).await?
+                users::sign_in(registry, user, secret.to_owned().into(), &caller_address(&parts.extensions)).await?
             }
         } else {
             return Err(malformed());
         };
         parts.extensions.insert(actor.clone());
         Ok(actor)
-    }
-}
-
-/// Where a request comes from, as the rate limits count it. Set by the server; behind a proxy it may be taken from a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerAddress(pub IpAddr);
-
-/// The address for counting.
-pub(crate) fn caller_address(parts: &Parts) -> String {
-    let address = parts.extensions.get::<PeerAddress>();
-    address.map_or_else(|| "unknown".to_owned(), |PeerAddress(address)| address_for_counting(*address))
-}
-
-/// A whole IPv6 /64 is one caller.
-pub(crate) fn address_for_counting(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
-}
-
-/// [`caller_address`] as an extractor.
-#[derive(Clone, Debug)]
-pub(crate) struct PeerCaller(pub(crate) String);
-
-impl FromRequestParts<Shared> for PeerCaller {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _registry: &Shared) -> Result<Self, Self::Rejection> {
-        Ok(Self(caller_address(parts)))
     }
 }
 

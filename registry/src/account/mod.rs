@@ -13,8 +13,8 @@ pub mod namespaces;
 mod oidc;
 mod password;
 mod publishers;
-pub(crate) mod rate;
 pub mod routes;
+pub mod session;
 mod store;
 pub mod tokens;
 pub mod users;
@@ -27,21 +27,14 @@ pub use authority::{Action, Actor, Target};
 pub struct Door {
     pub(crate) passwords: password::Passwords,
     /// Failed sign-ins.
-    pub(crate) sign_ins: rate::Limiter,
-    /// All requests.
-    pub(crate) requests: rate::Limiter,
+    pub(crate) sign_ins: jackfield_server::rate::Limiter,
     /// Whose identity tokens are trusted.
     pub(crate) issuers: oidc::Issuers,
 }
 
 impl Door {
     pub(crate) fn new() -> Self {
-        Self {
-            passwords: password::Passwords::new(),
-            sign_ins: rate::Limiter::new(),
-            requests: rate::Limiter::new(),
-            issuers: oidc::Issuers::new(),
-        }
+        Self { passwords: password::Passwords::new(), sign_ins: Default::default(), issuers: oidc::Issuers::new() }
     }
 }
 

@@ -17,7 +17,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
-use super::authority::unauthenticated;
 use crate::{
     Problem, Shared,
     clock::{Micros, SECOND},
@@ -56,7 +55,7 @@ impl Issuers {
     /// 401 `id-token-malformed`, `id-token-algorithm`, `issuer-unknown`, `id-token-key`, `id-token-signature`,
     /// `id-token-audience`, `id-token-expired`; 503 `issuer-unavailable`.
     pub(crate) async fn verify(&self, registry: &Shared, token: &str) -> Result<Claims, Problem> {
-        let malformed = || unauthenticated("id-token-malformed", "the identity token is not a JSON Web Token");
+        let malformed = || Problem::unauthenticated("id-token-malformed", "the identity token is not a JSON Web Token");
         if token.len() > ID_TOKEN_BYTES {
             return Err(malformed());
         }
@@ -66,31 +65,34 @@ impl Issuers {
             Err(_) => return Err(malformed()),
         };
         if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {
-            return Err(unauthenticated(
+            return Err(Problem::unauthenticated(
                 "id-token-algorithm",
                 "the identity token is signed with neither RS256 nor ES256",
             ));
         }
         let issuer = unverified_issuer(token).ok_or_else(malformed)?;
         if !registry.config.oidc_issuers.contains(&issuer) {
-            return Err(unauthenticated(
+            return Err(Problem::unauthenticated(
                 "issuer-unknown",
                 "the identity token is of no issuer that this registry knows",
             ));
         }
         let kid = header.kid.as_deref().unwrap_or_default();
         let key = self.key(registry, &issuer, kid).await?.filter(|key| fits(key, header.alg)).ok_or_else(|| {
-            unauthenticated("id-token-key", "the identity token is signed with a key that its issuer does not publish")
+            Problem::unauthenticated(
+                "id-token-key",
+                "the identity token is signed with a key that its issuer does not publish",
+            )
         })?;
         let key = DecodingKey::from_jwk(&key)
-            .map_err(|_| unauthenticated("id-token-key", "the issuer's key can't be used"))?;
+            .map_err(|_| Problem::unauthenticated("id-token-key", "the issuer's key can't be used"))?;
         let mut validation = Validation::new(header.alg);
         // The registry's own clock and rules judge the claims, below.
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         let claims = decode::<Claims>(token, &key, &validation)
-            .map_err(|_| unauthenticated("id-token-signature", "the identity token's signature is not right"))?
+            .map_err(|_| Problem::unauthenticated("id-token-signature", "the identity token's signature is not right"))?
             .claims;
         check(&claims, &issuer, &registry.config.origin, registry.now() / SECOND)?;
         Ok(claims)
@@ -224,7 +226,7 @@ fn fits(key: &Jwk, algorithm: Algorithm) -> bool {
 
 fn check(claims: &Claims, issuer: &str, origin: &str, now_s: i64) -> Result<(), Problem> {
     if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
-        return Err(unauthenticated("id-token-malformed", "the identity token has no issuer"));
+        return Err(Problem::unauthenticated("id-token-malformed", "the identity token has no issuer"));
     }
     let for_us = match claims.get("aud") {
         Some(Value::String(audience)) => audience == origin,
@@ -233,7 +235,7 @@ fn check(claims: &Claims, issuer: &str, origin: &str, now_s: i64) -> Result<(), 
         _ => false,
     };
     if !for_us {
-        return Err(unauthenticated("id-token-audience", format!("the identity token is not for `{origin}`"))
+        return Err(Problem::unauthenticated("id-token-audience", format!("the identity token is not for `{origin}`"))
             .hint(format!("ask its issuer for one with the audience `{origin}`")));
     }
     let time = |claim: &str| claims.get(claim).and_then(Value::as_f64).map(|seconds| seconds as i64);
@@ -243,7 +245,7 @@ fn check(claims: &Claims, issuer: &str, origin: &str, now_s: i64) -> Result<(), 
             iat <= now_s.saturating_add(LEEWAY_S) && now_s.saturating_sub(iat) <= ID_TOKEN_AGE_S + LEEWAY_S
         });
     if !in_time {
-        return Err(unauthenticated("id-token-expired", "the identity token is not good at this time"));
+        return Err(Problem::unauthenticated("id-token-expired", "the identity token is not good at this time"));
     }
     Ok(())
 }

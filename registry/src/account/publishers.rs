@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use super::{
     Action, Actor, Target,
-    authority::unauthenticated,
     oidc::{Claims, may_be_asked},
     store::{self, PublisherRow},
     tokens::{self, Issued, Pattern},
@@ -197,7 +196,7 @@ pub(crate) async fn exchange(registry: &Shared, exchange: Exchange) -> Result<Is
     };
     let now = registry.now();
     if store::exchange_once(&mut tx, &identity(&exchange.id_token, &claims), now + REMEMBERED).await? == 0 {
-        return Err(unauthenticated("id-token-used", "the identity token has been exchanged already"));
+        return Err(Problem::unauthenticated("id-token-used", "the identity token has been exchanged already"));
     }
     let subject: String = format!("{} of {}", text("sub"), text("iss")).chars().take(500).collect();
     let actor = Actor { name: format!("identity:{subject}"), ..Actor::anonymous() };

@@ -5,15 +5,14 @@ use axum::{
     extract::{Path, State},
     routing::{delete, get, post, put},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use jackfield_package::Label;
+use jackfield_server::{body::Body, peer::PeerCaller};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Action, Actor, Target,
-    authority::{PeerCaller, unauthenticated},
-    control,
+    Action, Actor, Target, control,
     keysets::{self, Keyset},
     namespaces::{self, Class, Decision, Namespace, Role},
     password::Password,
@@ -21,7 +20,7 @@ use super::{
     tokens::{self, Issued, Wanted},
     users,
 };
-use crate::{Problem, Shared, body::Body, limits::AUDIT_PAGE};
+use crate::{Problem, Shared, limits::AUDIT_PAGE};
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -46,12 +45,6 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/moderation/namespaces/{namespace}", post(decide_namespace))
         .route("/v1/moderation/users/{user}", post(disable_user))
         .route("/.well-known/jackfield.json", get(about))
-}
-
-/// 429 with `Retry-After`.
-pub(crate) fn too_many(code: &'static str, message: &str, wait_s: u64) -> Problem {
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, code, format!("{message}; the next goes through in {wait_s} s"))
-        .header(header::RETRY_AFTER, HeaderValue::from(wait_s))
 }
 
 /// Who this registry is, for clients.
@@ -172,7 +165,7 @@ async fn memberships(registry: &Shared, actor: &Actor) -> Result<Vec<Membership>
 /// What the caller's token says of him. Any token may ask.
 async fn me(State(registry): State<Shared>, actor: Actor) -> Result<Json<Value>, Problem> {
     if actor.is_anonymous() {
-        return Err(unauthenticated("unauthenticated", "nobody is signed in"));
+        return Err(Problem::unauthenticated("unauthenticated", "nobody is signed in"));
     }
     Ok(Json(json!({
         "name": actor.name,
@@ -221,7 +214,10 @@ async fn create_namespace(
 
 async fn own_namespaces(State(registry): State<Shared>, actor: Actor) -> Result<Json<Value>, Problem> {
     if actor.is_anonymous() {
-        return Err(unauthenticated("unauthenticated", "nobody is signed in, so no namespace is the caller's"));
+        return Err(Problem::unauthenticated(
+            "unauthenticated",
+            "nobody is signed in, so no namespace is the caller's",
+        ));
     }
     Ok(Json(json!({ "namespaces": memberships(&registry, &actor).await? })))
 }

@@ -417,3 +417,19 @@ pub(crate) async fn audit_of(conn: &mut Conn, target: &str, most: i64) -> Result
          WHERE target = $1 OR target LIKE $1 || ':%'
          ORDER BY at DESC, id DESC LIMIT $2").bind(target).bind(most).fetch_all(c))
 }
+
+pub(crate) async fn add_code(conn: &mut Conn, hash: &[u8], user: &str, expires_at: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query("INSERT INTO sign_in_codes (hash, user_name, expires_at) VALUES ($1, $2, $3)")
+        .bind(hash).bind(user).bind(expires_at).execute(c), rows)
+}
+
+/// Whose code it is; it is good for nobody afterwards.
+pub(crate) async fn take_code(conn: &mut Conn, hash: &[u8], now: Micros) -> Result<Option<String>> {
+    on!(conn, c => sqlx::query_scalar(
+        "DELETE FROM sign_in_codes WHERE hash = $1 AND expires_at > $2 RETURNING user_name")
+        .bind(hash).bind(now).fetch_optional(c))
+}
+
+pub(crate) async fn forget_codes(conn: &mut Conn, now: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM sign_in_codes WHERE expires_at <= $1").bind(now).execute(c), rows)
+}

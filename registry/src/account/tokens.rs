@@ -152,7 +152,7 @@ pub async fn authenticate(registry: &Shared, presented: &str) -> Result<Actor, P
         true => store::token_by_hash(&mut conn, &hash).await?,
         false => None,
     };
-    let no = |code, message: &str| Err(super::authority::unauthenticated(code, message));
+    let no = |code, message: &str| Err(Problem::unauthenticated(code, message));
     let Some(row) = row else { return no("token-unknown", "the token is not one of this registry's") };
     if row.revoked_at.is_some() {
         return no("token-revoked", "the token has been revoked");

@@ -1,12 +1,11 @@
 //! Users: made, signed in, shut out.
 
 use jackfield_package::Label;
+use jackfield_server::rate::Rate;
 
 use super::{
     Action, Actor, Target,
-    authority::unauthenticated,
     password::{self, Password},
-    rate::Rate,
     store,
     tokens::{self, Pattern},
 };
@@ -21,7 +20,7 @@ const BY_NAME: Rate = Rate { burst: SIGN_INS_AT_ONCE, every: SIGN_IN_EVERY_S as 
 const BY_ADDRESS: Rate = Rate { burst: SIGN_INS_AT_ONCE * 3, every: SIGN_IN_EVERY_S as Micros * SECOND / 10 };
 
 /// The first user, who makes all others.
-const FIRST: &str = "operator";
+pub const FIRST: &str = "operator";
 
 /// Whose password it is. Only failures count against the limits; they count for names that nobody has too, and the answer is the
 /// same words after the same time, so that nobody learns which names there are.
@@ -35,7 +34,7 @@ pub(crate) async fn sign_in(
     address: &str,
 ) -> Result<Actor, Problem> {
     let now = registry.now();
-    let failed = || unauthenticated("login-failed", "the user's name or the password is wrong");
+    let failed = || Problem::unauthenticated("login-failed", "the user's name or the password is wrong");
     if password.len() > PASSWORD_BYTES {
         return Err(failed());
     }
@@ -45,8 +44,7 @@ pub(crate) async fn sign_in(
     // Taken before the password is looked at and given back if it is right, so that guesses at the same time count too.
     for (caller, rate) in [(&by_name, BY_NAME), (&by_address, BY_ADDRESS)] {
         attempts.take(caller, rate, now).map_err(|wait| {
-            super::routes::too_many("login-limited", "too many failed sign-ins", wait)
-                .hint("tokens are not held up by this")
+            Problem::too_many("login-limited", "too many failed sign-ins", wait).hint("tokens are not held up by this")
         })?;
     }
     let row = match name.parse::<Label>() {
@@ -90,7 +88,7 @@ pub(crate) async fn create(
     if !by_operator {
         let caller = format!("registers {address}");
         let taken = registry.door.sign_ins.take(&caller, BY_ADDRESS, registry.now());
-        taken.map_err(|wait| super::routes::too_many("login-limited", "too many new accounts from here", wait))?;
+        taken.map_err(|wait| Problem::too_many("login-limited", "too many new accounts from here", wait))?;
     }
     let hash = match password {
         Some(password) => Some(registry.door.passwords.hash(password).await?),
@@ -106,6 +104,24 @@ pub(crate) async fn create(
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// Whether there is a user of that name who is not shut out.
+///
+/// # Errors
+/// 503.
+pub async fn exists(registry: &Shared, name: &Label) -> Result<bool, Problem> {
+    let row = store::user(&mut registry.db.read().await?, name.as_str()).await?;
+    Ok(row.is_some_and(|row| row.disabled_at.is_none()))
+}
+
+/// Whether that user has a password.
+///
+/// # Errors
+/// 503.
+pub async fn has_password(registry: &Shared, name: &Label) -> Result<bool, Problem> {
+    let row = store::user(&mut registry.db.read().await?, name.as_str()).await?;
+    Ok(row.is_some_and(|row| row.password.is_some()))
 }
 
 /// Changes the caller's own password. Whoever has one must know it: a stolen token alone takes no account over.

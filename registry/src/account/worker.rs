@@ -40,6 +40,7 @@ pub async fn sweep(registry: &Shared) -> Result<(u64, u64), Problem> {
     let mut tx = registry.db.begin().await?;
     let tokens = store::forget_tokens(&mut tx, now - TOKEN_KEPT_DAYS * DAY).await?;
     store::forget_exchanged(&mut tx, now).await?;
+    store::forget_codes(&mut tx, now).await?;
     let lines = store::forget_audit(&mut tx, now - AUDIT_DAYS * DAY).await?;
     tx.commit().await?;
     Ok((tokens, lines))

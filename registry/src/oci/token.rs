@@ -9,6 +9,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderValue, Request, header};
+use jackfield_server::limits::JSON_BODY_BYTES;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     Problem, Shared,
     clock::{Micros, SECOND},
-    limits::{JSON_BODY_BYTES, OCI_TOKEN_S, OCI_TOKEN_SCOPES},
+    limits::{OCI_TOKEN_S, OCI_TOKEN_SCOPES},
 };
 
 /// What every one begins with.

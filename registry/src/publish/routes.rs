@@ -9,6 +9,7 @@ use axum::{
 };
 use http::StatusCode;
 use jackfield_package::{PackageName, limits::BUNDLE_BYTES};
+use jackfield_server::body::{self, Body};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,6 @@ use super::{
 use crate::{
     Problem, Shared,
     account::{Action, Actor, Target},
-    body::{self, Body},
     clock::Micros,
     fault::{self, Point},
     limits::{HELD_SHOWN, PROGRESS_WAIT_S},

@@ -3,6 +3,7 @@
 //! A test holds this page against the routers' sources, in both directions.
 
 use axum::{http::HeaderMap, response::Response};
+use jackfield_server::problem::ProblemBody;
 use serde_json::{Map, Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -10,7 +11,7 @@ use utoipa::{
 };
 
 use super::{caching, diff::Diff, packages, permissions::Permissions, search::routes::Found};
-use crate::{Problem, problem::ProblemBody, review, status};
+use crate::{Problem, review, status};
 
 /// Who may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ const ROUTES: &[Row] = &[
     ("get", "/v1/log/consistency", Anybody, "The proof that one tree grew from another: from, to", "", JSON),
     ("post", "/v1/users", Token, "Make a user", JSON, JSON),
     ("post", "/v1/login", Anybody, "Sign in with a password", JSON, JSON),
+    ("post", "/v1/session", Anybody, "Sign a browser in, by a password or a code that is good once", JSON, JSON),
+    ("delete", "/v1/session", Token, "Sign it out", "", ""),
     ("get", "/v1/me", Token, "Who asks", "", JSON),
     ("put", "/v1/me/password", Token, "Change one's password", JSON, ""),
     ("get", "/v1/tokens", Token, "One's tokens", "", JSON),
@@ -100,6 +103,7 @@ const ROUTES: &[Row] = &[
     ("get", "/v1/moderation/namespaces", Token, "Namespaces that wait for a person", "", JSON),
     ("post", "/v1/moderation/namespaces/{namespace}", Token, "Decide on one", JSON, JSON),
     ("post", "/v1/moderation/users/{user}", Token, "Shut somebody out, or let him in again", JSON, ""),
+    ("post", "/v1/moderation/users/{user}/sign-in", Token, "A code by which somebody signs in once", "", JSON),
     ("get", "/v1/moderation/releases", Token, "Releases that wait for a person", "", JSON),
     ("post", "/v1/moderation/releases/{id}", Token, "Decide on one", JSON, JSON),
     ("get", "/v2", Anybody, "The OCI distribution API 1.1", "", ""),

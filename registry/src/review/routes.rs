@@ -9,6 +9,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jackfield_package::PackageName;
+use jackfield_server::body::Body;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -20,7 +21,6 @@ use super::{
 use crate::{
     Problem, Shared,
     account::{Action, Actor, Target, namespaces},
-    body::Body,
     limits::{FLAGS_PAGE, REASON_CHARS, REVIEW_CHARS, REVIEWS_PAGE},
     read::{
         caching, packages,

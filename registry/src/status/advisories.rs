@@ -12,6 +12,7 @@ use jackfield_package::{
     advisory::{self, Affected, Severity},
     limits::INDEX_ADVISORIES,
 };
+use jackfield_server::body::Body;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -20,7 +21,6 @@ use super::store;
 use crate::{
     Problem, Shared,
     account::{Action, Actor, Target},
-    body::Body,
     clock::Micros,
     index,
     limits::{ADVISORY_CHARS, REASON_CHARS},

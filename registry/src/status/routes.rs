@@ -9,6 +9,7 @@ use axum::{
     routing::{get, post, put},
 };
 use jackfield_package::{Label, key::KeyId};
+use jackfield_server::body::Body;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,7 +20,6 @@ use super::{
 use crate::{
     Problem, Shared,
     account::{Action, Actor, Target},
-    body::Body,
     index,
     limits::REASON_CHARS,
     read::{

@@ -11,6 +11,7 @@ mod account_abuse;
 mod account_keysets;
 mod account_namespaces;
 mod account_oidc;
+mod account_sessions;
 mod account_tokens;
 mod config;
 mod crash;

@@ -84,8 +84,11 @@ impl Broker {
     /// Those of the database; what providers answer is in the connections' states.
     pub async fn refresh_due(&self) -> Result<usize> {
         let due = connections::due(&mut self.db().read().await?, self.now(), REFRESH_BATCH).await?;
-        let refreshed = futures_util::stream::iter(&due)
-            .map(|connection| self.fresh(connection, Need::Use))
+        let refreshed = futures_util::stream::iter(due)
+            .map(|connection| {
+                let broker = self.clone();
+                async move { broker.fresh(&connection, Need::Use).await }
+            })
             .buffer_unordered(REFRESH_AT_ONCE)
             .filter(|done| std::future::ready(done.is_ok()))
             .count();

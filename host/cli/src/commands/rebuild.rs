@@ -9,7 +9,7 @@ use jackfield_registry::{
 };
 use serde_json::json;
 
-use super::serve::{configuration, problem};
+use super::serve::configuration;
 use crate::{
     context::Context,
     error::{Done, Failed, Kind},
@@ -18,15 +18,15 @@ use crate::{
 };
 
 pub(crate) async fn run(configured: flags::Configured, with_served: bool, context: &Context) -> Done {
-    let config = configuration(&configured, None)?;
+    let config = configuration(&configured, None)?.registry;
     if !config.data.is_dir() {
         let message = format!("there is no registry in `{}`", config.data.display());
         return Err(Failed::new(Kind::NotFound, "registry-missing", message).hint("give its folder: --data DIR"));
     }
-    let registry = Registry::open(config, Parts::system()).await.map_err(problem)?;
-    let rebuilt = rebuild(&registry).await.map_err(problem)?;
+    let registry = Registry::open(config, Parts::system()).await.map_err(Failed::from_problem)?;
+    let rebuilt = rebuild(&registry).await.map_err(Failed::from_problem)?;
     let differences = match with_served {
-        true => compare(&registry, &rebuilt).await.map_err(problem)?,
+        true => compare(&registry, &rebuilt).await.map_err(Failed::from_problem)?,
         false => rebuilt.faults.clone(),
     };
     let releases = rebuilt.releases(registry.now());

@@ -1,20 +1,18 @@
-//! `jackfield serve`: the registry on a port.
+//! `jackfield serve`: registry, broker and workspaces on a port, or the registry alone.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use jackfield_registry::{
-    Config, Problem, Registry,
-    registry::Parts,
-    serve::{bind, serve},
-};
+use jackfield_registry::{Config, Registry, registry::Parts};
+use jackfield_server::serve::{bind, serve};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     context::{Context, read_bounded},
-    error::{Done, Failed, Kind},
-    flags,
+    error::{Done, Failed},
+    flags::{self, Served},
+    serving::{self, Server},
     validator::ChildValidator,
 };
 
@@ -22,16 +20,20 @@ use crate::{
 const CONFIG_BYTES: u64 = 64 << 10;
 
 pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
-    let config = configuration(&flags.configured, flags.listen.clone())?;
+    let Configured { registry: config, beside } = configuration(&flags.configured, flags.listen.clone())?;
     let listen: SocketAddr = config.listen.parse().map_err(|_| {
         Failed::usage("config-malformed", format!("`listen` is `{}`: expected an address and a port", config.listen))
             .hint("such as 127.0.0.1:8787, or [::1]:0 for a port that the system chooses")
     })?;
     let data = config.data.clone();
     let parts = parts(config.validator_timeout_s)?;
-    let registry = Registry::open(config, parts).await.map_err(problem)?;
-    registry.check().await.map_err(problem)?;
+    let registry = Registry::open(config, parts).await.map_err(Failed::from_problem)?;
+    registry.check().await.map_err(Failed::from_problem)?;
+    let is_alone = flags.only == Some(Served::Registry);
     if flags.check {
+        if !is_alone {
+            serving::open(registry.clone(), beside, listen, context).await?;
+        }
         registry.db.close().await;
         return context.ui.answer(&json!({ "checked": true, "data": data }), |page| {
             page.line("The configuration is right: the database, the blobs and the keys are there.");
@@ -43,12 +45,25 @@ pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
     if !address.ip().is_loopback() {
         context.ui.warn("others reach this over plain HTTP: put a proxy with TLS in front");
     }
+    let trust_forwarded = registry.config.trust_forwarded;
+    let reached_by = registry.config.public_url.clone().unwrap_or_else(|| url.clone());
+    let server = Arc::new(match is_alone {
+        true => Server::of_registry(registry),
+        false => serving::open(registry, beside, address, context).await?,
+    });
+    let link = server.first_link(&reached_by).await.map_err(Failed::from_problem)?;
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
-    context.ui.answer(&json!({ "listening": url, "data": data, "pid": std::process::id() }), |page| {
-        page.line(&format!("listening on {url}"));
-    })?;
-    serve(listener, registry, stop).await;
+    context.ui.answer(
+        &json!({ "listening": url, "data": data, "pid": std::process::id(), "sign_in": link }),
+        |page| {
+            page.line(&format!("listening on {url}"));
+        },
+    )?;
+    if let Some(link) = &link {
+        context.ui.note(&format!("Nobody has a password yet. Sign in once, within half an hour, by {link}"));
+    }
+    serve(listener, server.router(), trust_forwarded, |stop| server.clone().work(stop), stop).await;
     Ok(())
 }
 
@@ -57,8 +72,14 @@ fn parts(timeout_s: u64) -> Result<Parts, Failed> {
     Ok(Parts { validator: Some(Arc::new(validator)), ..Parts::system() })
 }
 
+/// A configuration: the registry's, and what stands beside it.
+pub(super) struct Configured {
+    pub(super) registry: Config,
+    beside: serving::config::Config,
+}
+
 /// The file, then the environment, then the flags: each over what was before.
-pub(super) fn configuration(flags: &flags::Configured, listen: Option<String>) -> Result<Config, Failed> {
+pub(super) fn configuration(flags: &flags::Configured, listen: Option<String>) -> Result<Configured, Failed> {
     let mut table = match &flags.config {
         Some(path) => {
             let bytes = read_bounded(path, "the configuration", CONFIG_BYTES)?;
@@ -69,8 +90,11 @@ pub(super) fn configuration(flags: &flags::Configured, listen: Option<String>) -
         }
         None => toml::Table::new(),
     };
-    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
-    for (key, default) in defaults.as_object().into_iter().flatten() {
+    let of_registry = serde_json::to_value(Config::default()).unwrap_or_default();
+    let beside = serde_json::to_value(serving::config::Config::default()).unwrap_or_default();
+    let both = [&of_registry, &beside].into_iter().filter_map(|it| it.as_object()).flatten();
+    let defaults: serde_json::Map<_, _> = both.map(|(key, value)| (key.clone(), value.clone())).collect();
+    for (key, default) in &defaults {
         let variable = format!("JACKFIELD_{}", key.to_uppercase());
         if let Ok(text) = std::env::var(&variable) {
             table.insert(key.clone(), value(&text, default, &variable)?);
@@ -96,10 +120,13 @@ pub(super) fn configuration(flags: &flags::Configured, listen: Option<String>) -
         let default = defaults.get(key).unwrap_or(&serde_json::Value::Null);
         table.insert(key.to_owned(), value(text, default, "--set")?);
     }
-    table.try_into().map_err(|error: toml::de::Error| {
+    let (beside, registry): (toml::Table, toml::Table) =
+        table.into_iter().partition(|(key, _)| beside.get(key).is_some());
+    let malformed = |error: toml::de::Error| {
         Failed::usage("config-malformed", format!("the configuration is not right: {}", error.message()))
             .hint("docs/reference/serve.md has every key")
-    })
+    };
+    Ok(Configured { registry: registry.try_into().map_err(malformed)?, beside: beside.try_into().map_err(malformed)? })
 }
 
 /// A text as the type that its key has: lists are separated by commas.
@@ -131,13 +158,4 @@ fn stop_on_signals(stop: CancellationToken) -> Done {
         });
     }
     Ok(())
-}
-
-/// What stands in the way of opening.
-pub(super) fn problem(problem: Problem) -> Failed {
-    let failed = Failed::new(Kind::Fault, problem.code, problem.message);
-    match problem.hint {
-        Some(hint) => failed.hint(hint),
-        None => failed,
-    }
 }

@@ -135,7 +135,7 @@ fn tell_of_what_breaks(package: &LockedPackage, index: &IndexStatement, context:
 }
 
 /// What the new release may do that the installed one may not.
-fn more(previous: &Installation, good: &Good, supply: &Supply<'_>) -> Result<Vec<Change>, Failed> {
+pub(crate) fn more(previous: &Installation, good: &Good, supply: &Supply<'_>) -> Result<Vec<Change>, Failed> {
     let new = good.admitted.verified.package();
     let old = supply.trusted.component(previous.digest).ok_or_else(|| {
         Failed::new(

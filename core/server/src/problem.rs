@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Problem {
     /// The HTTP status.
     pub status: StatusCode,
-    /// Stable kebab-case word with a line in docs/errors/registry.md.
+    /// Stable kebab-case word with a line in docs/errors.
     pub code: &'static str,
     /// What failed, on what, and what was expected.
     pub message: String,
@@ -71,7 +71,7 @@ impl Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "the registry failed to do this; its operator has the cause in the log",
+            "this server failed to do this; its operator has the cause in the log",
         )
     }
 
@@ -84,7 +84,7 @@ impl Problem {
 
     /// 503: there is no room for what came.
     pub fn disk_full() -> Self {
-        Self::unavailable("disk-full", "the registry's disk is full")
+        Self::unavailable("disk-full", "the server's disk is full")
             .hint("tell its operator; it goes on by itself as soon as there is room")
     }
 
@@ -100,6 +100,18 @@ impl Problem {
     pub fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// 401 with the challenge: nobody is known, or not by what was presented.
+    pub fn unauthenticated(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, message)
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"jackfield\""))
+    }
+
+    /// 429 with `Retry-After`.
+    pub fn too_many(code: &'static str, message: &str, wait_s: u64) -> Self {
+        let message = format!("{message}; the next goes through in {wait_s} s");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, message).header(header::RETRY_AFTER, HeaderValue::from(wait_s))
     }
 
     /// The body.
@@ -141,7 +153,7 @@ impl From<DbError> for Problem {
             error if error.is_full() => Self::disk_full(),
             DbError::Unavailable(_) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the database is not available");
-                Self::unavailable("database-unavailable", "the registry's database does not answer in time")
+                Self::unavailable("database-unavailable", "the server's database does not answer in time")
             }
             _ => Self::internal(&error),
         }

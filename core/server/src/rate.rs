@@ -12,27 +12,26 @@ use crate::{
 
 /// So many at once, then one each so often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rate {
+pub struct Rate {
     /// Requests at once.
-    pub(crate) burst: u32,
+    pub burst: u32,
     /// Microseconds until one more is let through.
-    pub(crate) every: Micros,
+    pub every: Micros,
 }
 
 /// Remembers each caller in one number: when his bucket will be full again (the generic cell rate algorithm). At most
 /// [`RATES_REMEMBERED`] callers: one whose bucket is full is as good as unknown and is forgotten first.
-#[derive(Debug)]
-pub(crate) struct Limiter {
+#[derive(Debug, Default)]
+pub struct Limiter {
     full_at: Mutex<HashMap<String, Micros>>,
 }
 
 impl Limiter {
-    pub(crate) fn new() -> Self {
-        Self { full_at: Mutex::new(HashMap::new()) }
-    }
-
-    /// Takes one; an error is how many seconds to wait for the next.
-    pub(crate) fn take(&self, caller: &str, rate: Rate, now: Micros) -> Result<(), u64> {
+    /// Takes one.
+    ///
+    /// # Errors
+    /// How many seconds to wait for the next.
+    pub fn take(&self, caller: &str, rate: Rate, now: Micros) -> Result<(), u64> {
         let mut all = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let full_at = all.get(caller).copied().unwrap_or(now).max(now);
         let wait = full_at + rate.every - now - rate.every * i64::from(rate.burst);
@@ -47,7 +46,7 @@ impl Limiter {
     }
 
     /// Puts one back that was taken for nothing.
-    pub(crate) fn give_back(&self, caller: &str, rate: Rate) {
+    pub fn give_back(&self, caller: &str, rate: Rate) {
         if let Some(full_at) = self.full_at.lock().unwrap_or_else(PoisonError::into_inner).get_mut(caller) {
             *full_at -= rate.every;
         }
@@ -76,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_burst_then_one_each_so_often() {
-        let limiter = Limiter::new();
+        let limiter = Limiter::default();
         for _ in 0..3 {
             limiter.take("a", RATE, 0).unwrap();
         }
@@ -94,7 +93,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_the_busy_are_not_forgotten_for_the_quiet() {
-        let limiter = Limiter::new();
+        let limiter = Limiter::default();
         for _ in 0..3 {
             limiter.take("busy", RATE, 0).unwrap();
         }

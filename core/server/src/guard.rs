@@ -1,0 +1,160 @@
+//! What stands around every route: how often, how long, how much, and what a browser is told.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+};
+use futures_util::FutureExt as _;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::Limited;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    Problem,
+    clock::{Clock, SECOND},
+    ids::uuid_v7,
+    limits::{REQUEST_BODY_BYTES, REQUEST_TIMEOUT_S},
+    peer::{PeerAddress, address_for_counting},
+    rate::{Limiter, Rate},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answers are documents and bytes: nothing in them may run, be framed or be guessed to be something else. A service that serves
+/// pages says otherwise for them.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// What one request may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Bytes of its body; none: its route counts them itself.
+    pub body_bytes: Option<usize>,
+    /// Until its answer begins.
+    pub timeout: Duration,
+    /// How many times as often as others such requests may come, counted apart from those; 0: they are not counted.
+    pub times_as_often: u32,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self {
+            body_bytes: Some(REQUEST_BODY_BYTES),
+            timeout: Duration::from_secs(REQUEST_TIMEOUT_S),
+            times_as_often: 1,
+        }
+    }
+}
+
+/// How a service says what a request to it may take, by method and path.
+pub type Allow = fn(&Method, &str) -> Allowance;
+
+/// What the guard knows.
+#[derive(Debug)]
+pub struct Guard {
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Requests a minute from one address, and as many with one token; 0: without a limit.
+    pub requests_per_minute: u32,
+    /// Whether browsers reach this by https only.
+    pub is_https: bool,
+    /// What each request may take.
+    pub allow: Allow,
+    /// Who has asked how often.
+    pub requests: Limiter,
+}
+
+/// The router with a guard around it, and a clear no for what it has not.
+pub fn guarded(router: Router, guard: Arc<Guard>) -> Router {
+    router
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(middleware::from_fn_with_state(guard, around))
+}
+
+async fn around(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+    let id = uuid_v7(guard.clock.now()).unwrap_or_default();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let is_known = [header::AUTHORIZATION, header::COOKIE].iter().any(|name| request.headers().contains_key(name));
+    let allowance = (guard.allow)(&method, &path);
+    if let Some(most) = allowance.body_bytes {
+        request = request.map(|body| Body::new(Limited::new(body, most)));
+    }
+    let mut response = match guard.often_enough(&request, allowance.times_as_often) {
+        Err(problem) => problem.into_response(),
+        Ok(()) => {
+            match tokio::time::timeout(allowance.timeout, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(_panic)) => {
+                    tracing::error!(%method, path, id, "a handler panicked");
+                    Problem::internal(&std::io::Error::other("a handler panicked")).into_response()
+                }
+                Err(_) => {
+                    let message = format!("this took longer than {} s", allowance.timeout.as_secs());
+                    Problem::unavailable("request-timeout", message).into_response()
+                }
+            }
+        }
+    };
+    let status = response.status();
+    tracing::debug!(%method, path, status = status.as_u16(), id, "answered");
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if is_known {
+        // What was answered to somebody is not for the next one who asks a cache.
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if guard.is_https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    response
+}
+
+impl Guard {
+    /// Counted by address, whatever is presented, and by token, wherever it comes from. Only what came through a port is counted.
+    fn often_enough(&self, request: &Request, times: u32) -> Result<(), Problem> {
+        let per_minute = self.requests_per_minute.saturating_mul(times);
+        let Some(PeerAddress(address)) = request.extensions().get::<PeerAddress>().copied() else { return Ok(()) };
+        if per_minute == 0 {
+            return Ok(());
+        }
+        let rate = Rate { burst: per_minute, every: 60 * SECOND / i64::from(per_minute).min(60 * SECOND) };
+        let by_token =
+            request.headers().get(header::AUTHORIZATION).map(|value| hex::encode(Sha256::digest(value.as_bytes())));
+        let by_address = Some(address_for_counting(address));
+        for caller in [by_address, by_token].into_iter().flatten() {
+            let caller = if times == 1 { caller } else { format!("{times} {caller}") };
+            self.requests.take(&caller, rate, self.clock.now()).map_err(|wait| {
+                Problem::too_many("too-many-requests", &format!("more than {per_minute} requests a minute"), wait)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+async fn no_route(request: Request) -> Problem {
+    let path: String = request.uri().path().chars().take(200).collect();
+    Problem::not_found("route-not-found", format!("there is nothing at `{path}`"))
+}
+
+async fn no_method(request: Request) -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        format!("`{}` is not for {}", request.uri().path().chars().take(200).collect::<String>(), request.method()),
+    )
+}

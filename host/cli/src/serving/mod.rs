@@ -1,0 +1,12 @@
+//! `jackfield serve`: registry, broker and workspaces in one process, behind one guard on one port.
+//!
+//! The registry knows nothing of workspaces, and they nothing of it: who people are ([`accounts`]) and where releases come from
+//! ([`releases`]) is joined here, at the door.
+
+mod accounts;
+pub(crate) mod config;
+mod releases;
+mod said;
+mod together;
+
+pub(crate) use together::{Server, open};

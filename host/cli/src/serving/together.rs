@@ -1,0 +1,175 @@
+//! The parts of a server, opened in their order and joined.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use axum::Router;
+use http::Method;
+use jackfield_broker::{
+    Broker, home,
+    session::{Place, Sessions},
+};
+use jackfield_db::{Db, PoolLimits};
+use jackfield_host::{Engines, Host, egress::SystemResolver, provider_network};
+use jackfield_package::{Label, admission::TrustedRegistry};
+use jackfield_registry::{
+    account::{session, users},
+    clock::SystemClock,
+};
+use jackfield_server::guard::{Allowance, Guard, guarded};
+use jackfield_workspace::{Parts, Problem, Workspaces, router::PREFIX};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{accounts::Accounts, config::Config, releases::Releases};
+use crate::{context::Context, error::Failed};
+
+/// The workspace of a server's first start.
+const FIRST_WORKSPACE: &str = "main";
+
+/// A server, open.
+pub(crate) struct Server {
+    registry: jackfield_registry::Shared,
+    running: Option<Running>,
+}
+
+/// What there is beside the registry.
+struct Running {
+    workspaces: jackfield_workspace::Shared,
+    broker: Broker,
+    sessions: Sessions,
+}
+
+/// Opens workspaces and their broker beside a registry. `address` is where this process listens.
+pub(crate) async fn open(
+    registry: jackfield_registry::Shared,
+    config: Config,
+    address: SocketAddr,
+    context: &Context,
+) -> Result<Server, Failed> {
+    let roots = context.root_certificates()?;
+    let data = registry.config.data.clone();
+    let url = registry.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let database = registry.config.database.clone();
+    let network = provider_network(Arc::new(SystemResolver), &roots)?;
+    let (broker, flows) = home::open(&data, database.as_deref(), network).await?;
+    let origin =
+        url.parse().map_err(|_| Failed::usage("config-malformed", format!("`public_url` is `{url}`: no URL")))?;
+    let place = Place { origin, return_to: config.return_to };
+    let sessions = Sessions::new(broker.clone(), flows.clone(), place);
+
+    let releases = Arc::new(Releases::new(context.at(&data)));
+    releases.set_own(own(&registry, &format!("http://{address}")).map_err(Failed::from_problem)?);
+    let rows = database.unwrap_or_else(|| format!("sqlite://{}", data.join("workspaces.sqlite").display()));
+    let db = Db::open(&rows, PoolLimits::default()).await.map_err(|error| Failed::from_problem(error.into()))?;
+    let (engines, shared) = (Engines::default(), (broker.clone(), flows.clone()));
+    let compiler = Context::compiler()?;
+    let host_of = move |name: &Label, home: &Path| {
+        Host::builder().home(home).compiler(compiler.clone()).root_certificates(roots.clone()).engines(&engines).broker(
+            shared.0.clone(),
+            shared.1.clone(),
+            name.as_str(),
+        )
+    };
+    let parts = Parts {
+        db,
+        clock: Arc::new(SystemClock),
+        identity: Arc::new(Accounts(registry.clone())),
+        supply: releases,
+        broker: broker.clone(),
+        flows,
+        sessions: sessions.clone(),
+        folder: data.join("workspaces"),
+        origin: registry.config.public_url.clone(),
+        host_of: Box::new(host_of),
+    };
+    let workspaces = Workspaces::open(parts).await.map_err(Failed::from_problem)?;
+    first_workspace(&registry, &workspaces).await.map_err(Failed::from_problem)?;
+    Ok(Server { registry, running: Some(Running { workspaces, broker, sessions }) })
+}
+
+/// What workspaces believe of the registry beside them.
+fn own(registry: &jackfield_registry::Shared, url: &str) -> Result<TrustedRegistry, Problem> {
+    Ok(TrustedRegistry {
+        url: url.to_owned(),
+        origin: registry.config.origin.clone(),
+        log_key: jackfield_registry::log::verifier(registry)?,
+        statements_key: registry.keys.statements.public_key(),
+        witness_policy: None,
+    })
+}
+
+async fn first_workspace(
+    registry: &jackfield_registry::Shared,
+    workspaces: &jackfield_workspace::Shared,
+) -> Result<(), Problem> {
+    let operator: Label = users::FIRST.parse()?;
+    if workspaces.is_empty().await? && users::exists(registry, &operator).await? {
+        match workspaces.create(&FIRST_WORKSPACE.parse()?, "Main", &operator).await {
+            // Another process was here first.
+            Err(problem) if problem.code == "workspace-exists" => {}
+            made => made?,
+        }
+    }
+    Ok(())
+}
+
+impl Server {
+    /// A registry alone.
+    pub(crate) fn of_registry(registry: jackfield_registry::Shared) -> Self {
+        Self { registry, running: None }
+    }
+
+    /// A link by which the first user signs in with a browser; none once he has a password.
+    pub(crate) async fn first_link(&self, url: &str) -> Result<Option<String>, Problem> {
+        let operator: Label = users::FIRST.parse()?;
+        if users::has_password(&self.registry, &operator).await? {
+            return Ok(None);
+        }
+        let code = session::code_for(&self.registry, &operator).await?;
+        Ok(Some(format!("{}/sign-in#code={code}", url.trim_end_matches('/'))))
+    }
+
+    /// All routes behind one guard.
+    pub(crate) fn router(&self) -> Router {
+        let config = &self.registry.config;
+        let mut router = jackfield_registry::router::routes(self.registry.clone());
+        if let Some(running) = &self.running {
+            router =
+                router.merge(jackfield_workspace::routes(running.workspaces.clone())).merge(running.sessions.router());
+        }
+        let guard = Guard {
+            clock: self.registry.clock.clone(),
+            requests_per_minute: config.requests_per_minute,
+            is_https: config.is_https(),
+            allow: allowance,
+            requests: Default::default(),
+        };
+        guarded(router, Arc::new(guard))
+    }
+
+    /// What goes on between requests, until `stop`.
+    pub(crate) async fn work(self: Arc<Self>, stop: CancellationToken) {
+        let mut work = JoinSet::new();
+        work.spawn(self.registry.clone().work(stop.clone()));
+        if let Some(Running { workspaces, broker, .. }) = &self.running {
+            work.spawn(workspaces.clone().work(stop.clone()));
+            let broker = broker.clone();
+            work.spawn(async move {
+                // Safe to drop at any point.
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = broker.work() => {}
+                }
+            });
+        }
+        work.join_all().await;
+        self.registry.db.close().await;
+    }
+}
+
+fn allowance(method: &Method, path: &str) -> Allowance {
+    match path.starts_with(PREFIX) {
+        true => jackfield_workspace::router::allowance(method, path),
+        false => jackfield_registry::router::allowance(method, path),
+    }
+}

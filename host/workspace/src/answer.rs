@@ -1,0 +1,259 @@
+//! What came of a call, over HTTP: a result with its bill, or a problem that keeps the four kinds of failure apart.
+//!
+//! | failure | status |
+//! |---|---|
+//! | the connector's own error | by its kind: 422, 401→424, 403→424, 404, 409, 429, 503, 502, 410, 500 |
+//! | it crashed | 500 `connector-crashed` |
+//! | a limit | 413 for what came in, 503 for a full queue, 504 for time, else 507 |
+//! | a denial | 403, with the denial and what would allow it |
+//! | the host's fault | 500 `host-fault` |
+//! | cancelled or stopped | 409 `call-stopped` |
+//! | not to be done as it stands | 400 or 404 |
+
+use axum::response::{IntoResponse as _, Response};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderValue, StatusCode, header};
+use jackfield_host::{
+    Bill, Denial, Failure, LogLine, Outcome, OutputFile,
+    failure::{ErrorKind, LimitExceeded},
+    limits::Limit,
+};
+use jackfield_server::problem::ProblemBody;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{Problem, limits::ANSWER_BYTES};
+
+/// A call that went well.
+#[derive(Serialize)]
+struct Success<'a> {
+    invocation: &'a str,
+    /// As the connector wrote it: numbers keep their digits.
+    result: &'a RawValue,
+    bill: &'a Bill,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    denials: &'a [Denial],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    log: &'a [LogLine],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<CreatedFile<'a>>,
+}
+
+#[derive(Serialize)]
+struct CreatedFile<'a> {
+    id: &'a str,
+    name: &'a str,
+    media_type: &'a str,
+    bytes: u64,
+    base64: String,
+}
+
+/// A call that did not: RFC 9457 with members of its own.
+#[derive(Serialize)]
+struct NoSuccess<'a> {
+    #[serde(flatten)]
+    problem: ProblemBody,
+    invocation: &'a str,
+    failure: &'a Failure,
+    /// Whether the same call may succeed later; unknown where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retryable: Option<bool>,
+    /// Whether anything left the sandbox that may have had an effect.
+    request_sent: bool,
+    bill: &'a Bill,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    denials: &'a [Denial],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    log: &'a [LogLine],
+}
+
+/// What came of it.
+pub(crate) fn of(invocation: &str, outcome: &Outcome) -> Response {
+    match success(invocation, outcome) {
+        Ok(response) => response,
+        Err(failure) => no_success(invocation, outcome, &failure),
+    }
+}
+
+fn success(invocation: &str, outcome: &Outcome) -> Result<Response, Failure> {
+    let Outcome { result, bill, denials, log, files, .. } = outcome;
+    let result = result.as_ref().map_err(Clone::clone)?;
+    let fault = |message: String| Failure::Host(jackfield_host::failure::HostFault::new(message));
+    let result: &RawValue =
+        serde_json::from_str(result).map_err(|error| fault(format!("the connector's answer is not JSON: {error}")))?;
+    let files = files.iter().map(created).collect::<Result<Vec<_>, _>>()?;
+    let answer = Success { invocation, result, bill, denials, log, files };
+    let body = serde_json::to_vec(&answer).map_err(|error| fault(error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+fn created(file: &OutputFile) -> Result<CreatedFile<'_>, Failure> {
+    let fault =
+        |message: String, hint: &str| Failure::Host(jackfield_host::failure::HostFault::new(message).hint(hint));
+    if file.bytes > ANSWER_BYTES as u64 {
+        let message = format!("`{}` has {} bytes: an answer carries files of {ANSWER_BYTES}", file.name, file.bytes);
+        return Err(fault(message, "call it by the command or the library, where files are streams"));
+    }
+    let bytes = std::fs::read(&file.path).map_err(|error| fault(format!("`{}`: {error}", file.name), "try again"))?;
+    Ok(CreatedFile {
+        id: &file.id,
+        name: &file.name,
+        media_type: &file.media_type,
+        bytes: file.bytes,
+        base64: STANDARD.encode(bytes),
+    })
+}
+
+fn no_success(invocation: &str, outcome: &Outcome, failure: &Failure) -> Response {
+    let Outcome { bill, denials, log, .. } = outcome;
+    let Said { status, code, hint, retryable, retry_after_s } = say(failure);
+    let problem = ProblemBody {
+        r#type: format!("https://jackfield.dev/errors/{code}"),
+        title: status.canonical_reason().unwrap_or("error").to_owned(),
+        status: status.as_u16(),
+        detail: failure.to_string(),
+        code,
+        hint,
+    };
+    let request_sent = match failure {
+        // What the connector says of itself, or what was counted: the greater caution wins.
+        Failure::Guest(error) => error.request_sent || bill.http_requests > 0,
+        _ => bill.http_requests > 0,
+    };
+    let answer = NoSuccess { problem, invocation, failure, retryable, request_sent, bill, denials, log };
+    let body = serde_json::to_vec(&answer).unwrap_or_default();
+    let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+    if let Some(seconds) = retry_after_s {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+struct Said {
+    status: StatusCode,
+    code: String,
+    hint: Option<String>,
+    retryable: Option<bool>,
+    retry_after_s: Option<u64>,
+}
+
+fn say(failure: &Failure) -> Said {
+    let said =
+        |status, code: &str| Said { status, code: code.to_owned(), hint: None, retryable: None, retry_after_s: None };
+    match failure {
+        Failure::Guest(error) => Said {
+            retryable: error.retryable,
+            retry_after_s: error.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+            ..said(status_of(error.kind), &format!("connector-{}", error.kind))
+        },
+        Failure::Panic(_) => said(StatusCode::INTERNAL_SERVER_ERROR, "connector-crashed"),
+        Failure::Limit(exceeded) => limit(exceeded, said),
+        Failure::Denied(denial) => Said { hint: denial.fix.clone(), ..said(StatusCode::FORBIDDEN, "denied") },
+        Failure::Host(fault) => {
+            tracing::error!(%fault, "an invocation failed by the host's own fault");
+            Said { hint: fault.hint.clone(), ..said(StatusCode::INTERNAL_SERVER_ERROR, "host-fault") }
+        }
+        Failure::Cancelled => said(StatusCode::CONFLICT, "call-stopped"),
+        Failure::Refused(refusal) => {
+            let status = match refusal.code {
+                "not-installed" | "operation-unknown" => StatusCode::NOT_FOUND,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            Said { hint: refusal.hint.clone(), ..said(status, refusal.code) }
+        }
+    }
+}
+
+fn limit(exceeded: &LimitExceeded, said: impl Fn(StatusCode, &str) -> Said) -> Said {
+    let code = "limit-reached";
+    match exceeded.limit {
+        Limit::InputBytes | Limit::Files => said(StatusCode::PAYLOAD_TOO_LARGE, code),
+        Limit::ConcurrentCalls => Said {
+            retryable: Some(true),
+            retry_after_s: Some(1),
+            ..said(StatusCode::SERVICE_UNAVAILABLE, "queue-full")
+        },
+        Limit::TimeMs => said(StatusCode::GATEWAY_TIMEOUT, code),
+        limit => Said {
+            hint: Some(format!("an admin can raise `{limit}` in the installation's grant")),
+            ..said(StatusCode::INSUFFICIENT_STORAGE, code)
+        },
+    }
+}
+
+/// A connector's trouble with *its* credentials must not read as the caller's: 424.
+fn status_of(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::InvalidInput => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Unauthenticated | ErrorKind::Forbidden => StatusCode::FAILED_DEPENDENCY,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Upstream => StatusCode::BAD_GATEWAY,
+        ErrorKind::CursorExpired => StatusCode::GONE,
+        ErrorKind::Internal | ErrorKind::Other => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// One word for what came of it, and the code and message of what went wrong.
+pub(crate) fn summary(result: &Result<String, Failure>) -> (&'static str, Option<String>, Option<String>) {
+    let Err(failure) = result else { return ("ok", None, None) };
+    let word = match failure {
+        Failure::Guest(_) => "guest",
+        Failure::Panic(_) => "panic",
+        Failure::Limit(_) => "limit",
+        Failure::Denied(_) => "denied",
+        Failure::Host(_) => "host",
+        Failure::Cancelled => "cancelled",
+        Failure::Refused(_) => "refused",
+    };
+    let code = match failure {
+        Failure::Guest(error) => error.code.clone(),
+        Failure::Limit(exceeded) => exceeded.limit.to_string(),
+        failure => say(failure).code,
+    };
+    (word, Some(code), Some(failure.to_string()))
+}
+
+impl From<HostError> for Problem {
+    fn from(HostError(error): HostError) -> Self {
+        use jackfield_host::Error;
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::NotInstalled { name, .. } => {
+                Problem::not_found("not-installed", format!("`{name}` is not installed in this workspace"))
+            }
+            Error::Fault(fault) => Problem::internal(&fault),
+        }
+    }
+}
+
+/// An error of installed state, on its way to a problem.
+pub(crate) struct HostError(pub(crate) jackfield_host::Error);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+    use super::*;
+
+    #[test]
+    fn the_four_kinds_stay_apart() {
+        let exceeded = |limit| Failure::Limit(LimitExceeded { limit, allowed: 1, used: 2 });
+        let rows = [
+            (exceeded(Limit::Fuel), 507, "limit-reached"),
+            (exceeded(Limit::TimeMs), 504, "limit-reached"),
+            (exceeded(Limit::InputBytes), 413, "limit-reached"),
+            (exceeded(Limit::ConcurrentCalls), 503, "queue-full"),
+            (Failure::Cancelled, 409, "call-stopped"),
+            (Failure::Host(jackfield_host::failure::HostFault::new("x")), 500, "host-fault"),
+            (Failure::Refused(jackfield_package::Refusal::new("operation-unknown", "x")), 404, "operation-unknown"),
+            (Failure::Refused(jackfield_package::Refusal::new("input-not-json", "x")), 400, "input-not-json"),
+        ];
+        for (failure, status, code) in rows {
+            let said = say(&failure);
+            assert_eq!((said.status.as_u16(), said.code.as_str()), (status, code));
+        }
+        assert_eq!(status_of(ErrorKind::Unauthenticated), StatusCode::FAILED_DEPENDENCY);
+    }
+}

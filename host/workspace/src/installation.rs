@@ -1,0 +1,344 @@
+//! What is installed in a workspace, and what it may.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use http::StatusCode;
+use jackfield_broker::attach::Source;
+use jackfield_host::{
+    Host, Installation,
+    grant::{EgressGrant, Grant, OperationGrant},
+    limits::{Limit, LimitGrants, Limits},
+};
+use jackfield_package::{Label, PackageName};
+use jackfield_server::body::Body;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Problem, Shared, answer::HostError, caller::Caller, role::Action, supply::GrantChoice, workspaces::package,
+};
+
+/// `…/installations/{namespace}/{name}`.
+type At = Path<(String, String, String)>;
+
+pub(crate) async fn list(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
+    caller.may_look(&workspaces, Action::Read, "installations").await?;
+    let host = workspaces.host(&caller.workspace)?;
+    let all = host.installations().map_err(HostError)?;
+    let shown: Vec<_> = all.iter().filter(|it| caller.reach.covers(&it.name)).map(brief).collect();
+    Ok(Json(json!({ "installations": shown })))
+}
+
+pub(crate) async fn show(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Path((_, namespace, name)): At,
+) -> Result<Json<Value>, Problem> {
+    let package = package(&namespace, &name)?;
+    caller.may_look(&workspaces, Action::Read, &package.to_string()).await?;
+    caller.reaches(&package)?;
+    let host = workspaces.host(&caller.workspace)?;
+    whole(&host, &package).map(Json)
+}
+
+fn brief(installation: &Installation) -> Value {
+    let Installation { name, version, digest, enabled, installed_at_s, manifest, .. } = installation;
+    json!({
+        "name": name,
+        "version": version,
+        "digest": digest,
+        "enabled": enabled,
+        "installed_at": installed_at_s * 1_000_000,
+        "title": manifest.title,
+        "summary": manifest.summary,
+    })
+}
+
+fn whole(host: &Host, package: &PackageName) -> Result<Value, Problem> {
+    let installation = host.installation(package).map_err(HostError)?;
+    let usage = host.usage(package).map_err(HostError)?;
+    let Installation { grant, manifest, signer, .. } = &installation;
+    let in_force = Limits::in_force(&manifest.limits, &grant.limits);
+    let limits: Map<String, Value> = Limit::ALL
+        .into_iter()
+        .map(|limit| {
+            let value = json!({ "value": in_force.get(limit), "unit": limit.unit(), "ceiling": limit.ceiling() });
+            (limit.as_str().to_owned(), value)
+        })
+        .collect();
+    let mut shown = brief(&installation);
+    shown["signer"] = json!(signer);
+    shown["grant"] = grant_as_json(grant);
+    shown["limits"] = limits.into();
+    shown["manifest"] = json!(manifest);
+    shown["calls"] = json!(usage.map_or(0, |usage| usage.calls));
+    Ok(shown)
+}
+
+/// What it may, each destination in the text that grants it.
+fn grant_as_json(grant: &Grant) -> Value {
+    let credentials: Map<String, Value> = grant
+        .credentials
+        .iter()
+        .map(|(id, source)| {
+            let value = match source {
+                Source::Connection(connection) => json!({ "connection": connection }),
+                // Where a file of this machine stands is for whoever sits at it.
+                _ => json!({ "file": true }),
+            };
+            (id.to_string(), value)
+        })
+        .collect();
+    json!({
+        "egress": grant.egress.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "operations": match &grant.operations {
+            OperationGrant::All => Value::Null,
+            OperationGrant::Only(names) => json!(names),
+        },
+        "limits": grant.limits,
+        "config": grant.config,
+        "credentials": credentials,
+    })
+}
+
+/// A grant as somebody wants it. Credentials are not among it: connecting an account binds it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WantedGrant {
+    /// Such as `GET,POST https://api.example.com`.
+    egress: Option<Vec<String>>,
+    /// These only; null: all.
+    #[serde(default, deserialize_with = "some")]
+    operations: Option<Option<Vec<Label>>>,
+    limits: Option<LimitGrants>,
+    config: Option<Map<String, Value>>,
+}
+
+/// Tells null from absent.
+fn some<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl WantedGrant {
+    /// What is not named stays as it was.
+    fn over(self, mut grant: Grant) -> Result<Grant, Problem> {
+        if let Some(lines) = self.egress {
+            grant.egress = lines.iter().map(|line| line.parse::<EgressGrant>()).collect::<Result<_, _>>()?;
+        }
+        if let Some(operations) = self.operations {
+            grant.operations = match operations {
+                None => OperationGrant::All,
+                Some(names) => OperationGrant::Only(names.into_iter().collect()),
+            };
+        }
+        if let Some(limits) = self.limits {
+            grant.limits = limits;
+        }
+        if let Some(config) = self.config {
+            grant.config = config;
+        }
+        Ok(grant)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// `namespace:name`, or `namespace:name@RANGE`.
+    package: String,
+}
+
+/// What would be installed: the release, what it asks for, what it may more than the one before.
+pub(crate) async fn offer(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Problem> {
+    caller.may_look(&workspaces, Action::Install, &wanted.package).await?;
+    let (home, host) = (workspaces.home(&caller.workspace), workspaces.host(&caller.workspace)?);
+    Ok(Json(json!(workspaces.supply.offer(&home, &host, &wanted.package).await?)))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Install {
+    package: String,
+    /// `all`, `none`, `keep` or a grant; `keep` unless said otherwise.
+    #[serde(default)]
+    grant: InstallGrant,
+    /// That it may more than the release before, or is signed by another key, is agreed to.
+    #[serde(default)]
+    consent: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum InstallGrant {
+    Word(GrantWord),
+    Exactly(WantedGrant),
+    #[default]
+    Absent,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum GrantWord {
+    All,
+    None,
+    Keep,
+}
+
+pub(crate) async fn install(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Body(install): Body<Install>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let (home, host) = (workspaces.home(&caller.workspace), workspaces.host(&caller.workspace)?);
+    let mut tx = workspaces.db.begin().await?;
+    caller.authorise(&workspaces, &mut tx, Action::Install, &install.package, None).await?;
+    tx.commit().await?;
+    let choice = match install.grant {
+        InstallGrant::Word(GrantWord::All) => GrantChoice::All,
+        InstallGrant::Word(GrantWord::None) => GrantChoice::None,
+        InstallGrant::Word(GrantWord::Keep) | InstallGrant::Absent => GrantChoice::Keep,
+        InstallGrant::Exactly(wanted) => {
+            let before = before(&host, &install.package);
+            GrantChoice::Exactly(Box::new(wanted.over(before)?))
+        }
+    };
+    let installed = workspaces.supply.install(&home, &host, &install.package, choice, install.consent).await?;
+    note(&workspaces, &caller, Action::Install, &installed).await?;
+    Ok((StatusCode::CREATED, Json(whole(&host, &installed.name)?)))
+}
+
+fn before(host: &Host, wanted: &str) -> Grant {
+    let name = wanted.split('@').next().unwrap_or_default().parse::<PackageName>().ok();
+    name.and_then(|name| host.installation(&name).ok()).map(|it| it.grant).unwrap_or_default()
+}
+
+/// What came of it, beside the line that said that it was wanted.
+async fn note(workspaces: &Shared, caller: &Caller, action: Action, it: &Installation) -> Result<(), Problem> {
+    let mut tx = workspaces.db.begin().await?;
+    let detail = format!("{} {}", it.version, it.digest);
+    caller.authorise(workspaces, &mut tx, action, &it.name.to_string(), Some(&detail)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+pub(crate) async fn grant(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Path((_, namespace, name)): At,
+    Body(wanted): Body<WantedGrant>,
+) -> Result<Json<Value>, Problem> {
+    let package = package(&namespace, &name)?;
+    caller.reaches(&package)?;
+    let host = workspaces.host(&caller.workspace)?;
+    let current = host.installation(&package).map_err(HostError)?.grant;
+    let detail = grant_as_json(&wanted.clone().over(current)?).to_string();
+    let mut tx = workspaces.db.begin().await?;
+    caller.authorise(&workspaces, &mut tx, Action::Grant, &package.to_string(), Some(&detail)).await?;
+    host.change_grant(&package, |it| wanted.over(it.grant.clone()).map_err(Changed::Not)).map_err(Problem::from)?;
+    tx.commit().await?;
+    whole(&host, &package).map(Json)
+}
+
+/// One more destination, in the text that a denial holds.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Allow {
+    egress: String,
+}
+
+/// Adds one destination: the button beside a denial.
+pub(crate) async fn allow(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Path((_, namespace, name)): At,
+    Body(Allow { egress }): Body<Allow>,
+) -> Result<Json<Value>, Problem> {
+    let package = package(&namespace, &name)?;
+    caller.reaches(&package)?;
+    let host = workspaces.host(&caller.workspace)?;
+    let more: EgressGrant = egress.parse()?;
+    let mut tx = workspaces.db.begin().await?;
+    let detail = format!("allow {more}");
+    caller.authorise(&workspaces, &mut tx, Action::Grant, &package.to_string(), Some(&detail)).await?;
+    host.change_grant(&package, |it| {
+        let mut grant = it.grant.clone();
+        if !grant.egress.contains(&more) {
+            grant.egress.push(more);
+        }
+        Ok::<_, Changed>(grant)
+    })
+    .map_err(Problem::from)?;
+    tx.commit().await?;
+    whole(&host, &package).map(Json)
+}
+
+/// Why a grant was not changed.
+enum Changed {
+    Not(Problem),
+    Host(jackfield_host::Error),
+}
+
+impl From<jackfield_host::Error> for Changed {
+    fn from(error: jackfield_host::Error) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl From<Changed> for Problem {
+    fn from(changed: Changed) -> Self {
+        match changed {
+            Changed::Not(problem) => problem,
+            Changed::Host(error) => HostError(error).into(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Switch {
+    enabled: bool,
+}
+
+/// The kill switch. Off comes first and is written down after: nothing may keep it from being off.
+pub(crate) async fn switch(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Path((_, namespace, name)): At,
+    Body(Switch { enabled }): Body<Switch>,
+) -> Result<Json<Value>, Problem> {
+    let package = package(&namespace, &name)?;
+    caller.may_look(&workspaces, Action::Switch, &package.to_string()).await?;
+    caller.reaches(&package)?;
+    let host = workspaces.host(&caller.workspace)?;
+    let switched = host.clone();
+    let name = package.clone();
+    let done = tokio::task::spawn_blocking(move || switched.set_enabled(&name, enabled)).await;
+    done.map_err(|error| Problem::internal(&error))?.map_err(HostError)?;
+    let mut tx = workspaces.db.begin().await?;
+    let detail = if enabled { "enabled" } else { "disabled" };
+    caller.authorise(&workspaces, &mut tx, Action::Switch, &package.to_string(), Some(detail)).await?;
+    tx.commit().await?;
+    whole(&host, &package).map(Json)
+}
+
+pub(crate) async fn uninstall(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Path((_, namespace, name)): At,
+) -> Result<StatusCode, Problem> {
+    let package = package(&namespace, &name)?;
+    caller.reaches(&package)?;
+    let host = workspaces.host(&caller.workspace)?;
+    let mut tx = workspaces.db.begin().await?;
+    caller.authorise(&workspaces, &mut tx, Action::Install, &package.to_string(), Some("uninstalled")).await?;
+    host.uninstall(&package).map_err(HostError)?;
+    workspaces.supply.forget(&workspaces.home(&caller.workspace), &package).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,152 @@
+//! Calls that were made: their bills, written many at a time.
+//!
+//! A bill is handed over when its call has ended and is a row a tenth of a second later. So much is lost when the process is killed:
+//! what must not be done twice has an idempotency key, which is a row before anything runs.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Problem, Shared,
+    caller::Caller,
+    limits::{BILLS_AT_ONCE, BILLS_EVERY_MS, BILLS_WAITING, PAGE},
+    role::Action,
+    store::{self, InvocationQuery, InvocationRow},
+};
+
+/// Bills that wait to be written.
+pub(crate) struct Bills {
+    sender: mpsc::Sender<InvocationRow>,
+    receiver: Mutex<mpsc::Receiver<InvocationRow>>,
+}
+
+impl Bills {
+    pub(crate) fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(BILLS_WAITING);
+        Self { sender, receiver: Mutex::new(receiver) }
+    }
+
+    /// Hands one over. Where too many wait, the caller waits too: nothing is dropped.
+    pub(crate) async fn put(&self, row: InvocationRow) {
+        // The receiver lives as long as this does.
+        let _ = self.sender.send(row).await;
+    }
+}
+
+/// Writes bills until `stop`, and those that are left then.
+pub(crate) async fn write_bills(workspaces: Shared, stop: CancellationToken) {
+    let mut receiver = workspaces.bills.receiver.lock().await;
+    let mut rows = Vec::with_capacity(BILLS_AT_ONCE);
+    loop {
+        let wait = tokio::time::sleep(Duration::from_millis(BILLS_EVERY_MS));
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = wait => {}
+        }
+        while rows.len() < BILLS_AT_ONCE
+            && let Ok(row) = receiver.try_recv()
+        {
+            rows.push(row);
+        }
+        if rows.is_empty() {
+            if stop.is_cancelled() {
+                return;
+            }
+            continue;
+        }
+        match write(&workspaces, &rows).await {
+            Ok(()) => rows.clear(),
+            Err(problem) if stop.is_cancelled() => {
+                tracing::error!(%problem, count = rows.len(), "bills were not written before the end");
+                return;
+            }
+            Err(problem) => tracing::error!(%problem, "bills could not be written; it is tried again"),
+        }
+    }
+}
+
+async fn write(workspaces: &Shared, rows: &[InvocationRow]) -> Result<(), Problem> {
+    let mut tx = workspaces.db.begin().await?;
+    for row in rows {
+        store::add_invocation(&mut tx, row).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Search {
+    caller: Option<String>,
+    connector: Option<String>,
+    outcome: Option<String>,
+    before: Option<String>,
+}
+
+/// The newest first. A member sees his own.
+pub(crate) async fn list(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Query(search): Query<Search>,
+) -> Result<Json<Value>, Problem> {
+    let sees_all = caller.role.may(Action::Bills);
+    if !sees_all && search.caller.as_ref().is_some_and(|name| *name != caller.name) {
+        caller.may_look(&workspaces, Action::Bills, "invocations").await?;
+    }
+    let query = InvocationQuery {
+        caller: if sees_all { search.caller } else { Some(caller.name.clone()) },
+        connector: search.connector,
+        outcome: search.outcome,
+        before: search.before,
+        most: PAGE,
+    };
+    let rows = store::invocations(&mut workspaces.db.read().await?, caller.workspace.as_str(), &query).await?;
+    let next = (rows.len() as i64 == PAGE).then(|| rows.last().map(|row| row.id.clone())).flatten();
+    let rows: Vec<_> = rows.iter().map(shown).collect();
+    Ok(Json(json!({ "invocations": rows, "next": next })))
+}
+
+pub(crate) async fn show(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    let row = store::invocation(&mut workspaces.db.read().await?, caller.workspace.as_str(), &id).await?;
+    let row = row.filter(|row| caller.role.may(Action::Bills) || row.caller == caller.name);
+    let row = row.ok_or_else(|| {
+        Problem::not_found("invocation-not-found", "there is no such invocation of yours in this workspace")
+            .hint("its row follows within a second of its answer, and is kept for 92 days")
+    })?;
+    Ok(Json(shown(&row)))
+}
+
+fn shown(row: &InvocationRow) -> Value {
+    let raw = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    json!({
+        "id": row.id,
+        "at": row.at,
+        "caller": row.caller,
+        "connector": row.connector,
+        "version": row.version,
+        "operation": row.operation,
+        "outcome": row.outcome,
+        "code": row.code,
+        "message": row.message,
+        "bill": raw(&row.bill),
+        "denials": row.denials.as_deref().map_or_else(|| json!([]), raw),
+        "trace": row.trace,
+    })
+}
+
+/// JSON text, as it is.
+pub(crate) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok()
+}

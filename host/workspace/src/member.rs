@@ -1,0 +1,156 @@
+//! Workspaces themselves, and who belongs to them.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use http::{StatusCode, request::Parts};
+use jackfield_package::Label;
+use jackfield_server::body::Body;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Problem, Shared,
+    caller::{self, Caller},
+    identity::Person,
+    limits::{LABEL_BYTES, MEMBERS},
+    role::{Action, Role},
+    store,
+};
+
+/// Those that the caller belongs to; an operator sees all.
+pub(crate) async fn workspaces(State(all): State<Shared>, mut parts: Parts) -> Result<Json<Value>, Problem> {
+    let Person { user, operator } = caller::person(&mut parts, &all).await?;
+    let rows = store::workspaces_of(&mut all.db.read().await?, user.as_str(), operator).await?;
+    Ok(Json(json!({ "workspaces": rows })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct New {
+    name: Label,
+    title: Option<String>,
+}
+
+/// Made by whoever runs this server; he is its first admin.
+pub(crate) struct Asking(Person);
+
+impl axum::extract::FromRequestParts<Shared> for Asking {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, workspaces: &Shared) -> Result<Self, Problem> {
+        caller::person(parts, workspaces).await.map(Self)
+    }
+}
+
+pub(crate) async fn create(
+    State(workspaces): State<Shared>,
+    Asking(person): Asking,
+    Body(new): Body<New>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    if !person.operator {
+        let message = format!("user:{} is not an operator of this server, and makes no workspaces", person.user);
+        return Err(Problem::forbidden("forbidden", message));
+    }
+    let title = new.title.unwrap_or_else(|| new.name.to_string());
+    if title.is_empty() || title.len() > LABEL_BYTES {
+        return Err(Problem::bad_request("label-malformed", format!("a title has 1 to {LABEL_BYTES} bytes")));
+    }
+    workspaces.create(&new.name, &title, &person.user).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "name": new.name, "title": title }))))
+}
+
+pub(crate) async fn show(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
+    let mut conn = workspaces.db.read().await?;
+    let name = caller.workspace.as_str();
+    let row = store::workspace(&mut conn, name).await?.ok_or_else(|| caller::no_workspace(name))?;
+    let members = store::members(&mut conn, name).await?;
+    let actions: Vec<_> = Action::ALL.iter().filter(|action| caller.role.may(**action)).map(|it| it.word()).collect();
+    Ok(Json(json!({
+        "name": row.name,
+        "title": row.title,
+        "calls_a_minute": row.calls_a_minute,
+        "created_at": row.created_at,
+        "role": caller.role,
+        "actions": actions,
+        "members": members,
+    })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Quota {
+    calls_a_minute: i64,
+}
+
+pub(crate) async fn set_quota(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Body(Quota { calls_a_minute }): Body<Quota>,
+) -> Result<StatusCode, Problem> {
+    if !(1..=60_000_000).contains(&calls_a_minute) {
+        return Err(Problem::bad_request("quota-malformed", "a quota is 1 to 60000000 calls a minute"));
+    }
+    let mut tx = workspaces.db.begin().await?;
+    let detail = format!("{calls_a_minute} calls a minute");
+    caller.authorise(&workspaces, &mut tx, Action::Policy, "quota", Some(&detail)).await?;
+    store::set_quota(&mut tx, caller.workspace.as_str(), calls_a_minute).await?;
+    tx.commit().await?;
+    workspaces.quotas.forget();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Place {
+    role: Role,
+}
+
+pub(crate) async fn put(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Path((_, user)): Path<(String, String)>,
+    Body(Place { role }): Body<Place>,
+) -> Result<StatusCode, Problem> {
+    let user: Label = user.parse()?;
+    let workspace = caller.workspace.as_str();
+    if !workspaces.identity.exists(&user).await? {
+        return Err(Problem::not_found("user-not-found", format!("there is no user `{user}`")));
+    }
+    let mut tx = workspaces.db.begin().await?;
+    caller.authorise(&workspaces, &mut tx, Action::Members, &format!("user:{user}"), Some(role.word())).await?;
+    if store::members(&mut tx, workspace).await?.len() as i64 >= MEMBERS
+        && store::role(&mut tx, workspace, user.as_str()).await?.is_none()
+    {
+        return Err(Problem::conflict("too-many-members", format!("there are {MEMBERS} members already")));
+    }
+    store::put_member(&mut tx, workspace, user.as_str(), role.word(), workspaces.now()).await?;
+    keeps_an_admin(&mut tx, workspace).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn remove(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Path((_, user)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let workspace = caller.workspace.as_str();
+    let mut tx = workspaces.db.begin().await?;
+    caller.authorise(&workspaces, &mut tx, Action::Members, &format!("user:{user}"), Some("removed")).await?;
+    if store::remove_member(&mut tx, workspace, &user).await? == 0 {
+        return Err(Problem::not_found("member-not-found", format!("`{user}` is no member of `{workspace}`")));
+    }
+    keeps_an_admin(&mut tx, workspace).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn keeps_an_admin(tx: &mut jackfield_db::Conn, workspace: &str) -> Result<(), Problem> {
+    let members = store::members(tx, workspace).await?;
+    if members.iter().any(|member| member.role == Role::Admin.word()) {
+        return Ok(());
+    }
+    Err(Problem::conflict("last-admin", "a workspace keeps one admin: make somebody else one first"))
+}

@@ -1,0 +1,94 @@
+//! Every route on one page. Each group's handlers stand in the module of its noun.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    routing::{MethodRouter, delete, get, post, put},
+};
+use http::Method;
+use jackfield_server::guard::Allowance;
+
+use crate::{
+    Shared, audit, connection, installation, invocation, invoke,
+    limits::{INSTALL_TIMEOUT_S, INVOKE_BODY_BYTES, INVOKE_TIMEOUT_S},
+    member, openapi, token,
+};
+
+/// Where all of it is.
+pub const PREFIX: &str = "/v1/workspaces";
+
+/// One path, with the methods that it answers to.
+pub struct Route {
+    /// As axum writes it, below [`PREFIX`].
+    pub path: &'static str,
+    /// What it answers to.
+    pub methods: &'static [&'static str],
+    handler: MethodRouter<Shared>,
+}
+
+/// All of them. Whatever stands here is asked by a test as a stranger, as a member of another workspace and as an auditor.
+pub fn table() -> Vec<Route> {
+    let route = |path, methods, handler| Route { path, methods, handler };
+    vec![
+        route("", &["GET", "POST"], get(member::workspaces).post(member::create)),
+        route("/{workspace}", &["GET"], get(member::show)),
+        route("/{workspace}/quota", &["PUT"], put(member::set_quota)),
+        route("/{workspace}/members/{user}", &["PUT", "DELETE"], put(member::put).delete(member::remove)),
+        route("/{workspace}/tokens", &["GET", "POST"], get(token::list).post(token::create)),
+        route("/{workspace}/tokens/{id}", &["DELETE"], delete(token::revoke)),
+        route("/{workspace}/offer", &["GET"], get(installation::offer)),
+        route("/{workspace}/installations", &["GET", "POST"], get(installation::list).post(installation::install)),
+        route(
+            "/{workspace}/installations/{namespace}/{name}",
+            &["GET", "DELETE"],
+            get(installation::show).delete(installation::uninstall),
+        ),
+        route(
+            "/{workspace}/installations/{namespace}/{name}/grant",
+            &["PUT", "POST"],
+            put(installation::grant).post(installation::allow),
+        ),
+        route("/{workspace}/installations/{namespace}/{name}/enabled", &["PUT"], put(installation::switch)),
+        route("/{workspace}/installations/{namespace}/{name}/openapi.json", &["GET"], get(openapi::document)),
+        route(
+            "/{workspace}/installations/{namespace}/{name}/operations/{operation}/invoke",
+            &["POST"],
+            post(invoke::invoke),
+        ),
+        route("/{workspace}/invocations", &["GET"], get(invocation::list)),
+        route("/{workspace}/invocations/{id}", &["GET"], get(invocation::show)),
+        route("/{workspace}/connections", &["GET", "POST"], get(connection::list).post(connection::connect)),
+        route("/{workspace}/connections/{id}", &["GET", "DELETE"], get(connection::show).delete(connection::delete)),
+        route("/{workspace}/connections/{id}/{change}", &["POST"], post(connection::change)),
+        route("/{workspace}/audit", &["GET"], get(audit::list)),
+        route("/{workspace}/audit/export", &["GET"], get(audit::export)),
+        route("/{workspace}/audit/verify", &["GET"], get(audit::verify)),
+    ]
+}
+
+/// The routes, for a server that stands a guard around them.
+pub fn routes(workspaces: Shared) -> Router {
+    let router = table()
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(&format!("{PREFIX}{}", route.path), route.handler));
+    router.with_state(workspaces)
+}
+
+/// What a request to workspaces may take.
+pub fn allowance(method: &Method, path: &str) -> Allowance {
+    let plain = Allowance::default();
+    let is_post = *method == Method::POST;
+    if is_post && path.ends_with("/invoke") {
+        // Calls have a quota of their own, each workspace's.
+        return Allowance {
+            body_bytes: Some(INVOKE_BODY_BYTES),
+            timeout: Duration::from_secs(INVOKE_TIMEOUT_S),
+            times_as_often: 0,
+        };
+    }
+    if (is_post && path.ends_with("/installations")) || path.ends_with("/offer") {
+        return Allowance { timeout: Duration::from_secs(INSTALL_TIMEOUT_S), ..plain };
+    }
+    plain
+}

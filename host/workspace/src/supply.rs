@@ -1,0 +1,81 @@
+//! Where releases come from.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use jackfield_host::{Host, Installation, grant::Grant};
+use jackfield_package::PackageName;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Problem;
+
+/// What an admin is shown before he decides.
+#[derive(Clone, Debug, Serialize)]
+pub struct Offer {
+    /// The package.
+    pub name: PackageName,
+    /// The release that the query means.
+    pub version: String,
+    /// Its component.
+    pub digest: String,
+    /// What is installed now, if anything is.
+    pub replaces: Option<String>,
+    /// Its manifest.
+    pub manifest: Value,
+    /// What it may do that the installed release may not, in words.
+    pub changes: Value,
+    /// Whether somebody must agree, since it asks for more or another key signed it.
+    pub consent_needed: bool,
+    /// What admission warns of.
+    pub warnings: Vec<String>,
+}
+
+/// How releases are found, held against evidence and policy, and installed in the home of a workspace.
+#[async_trait]
+pub trait Supply: Send + Sync + std::fmt::Debug {
+    /// What would be installed for `namespace:name[@RANGE]`, fully admitted; nothing changes but what was seen of the registry.
+    ///
+    /// # Errors
+    /// What stands against it, by its code.
+    async fn offer(&self, home: &Path, host: &Host, wanted: &str) -> Result<Offer, Problem>;
+
+    /// Installs it. `grant`: what it may do, worked out from its manifest and the grant before; an upgrade that asks for more than the
+    /// installed release did needs `consent`.
+    ///
+    /// # Errors
+    /// What stands against it; 409 `consent-needed`.
+    async fn install(
+        &self,
+        home: &Path,
+        host: &Host,
+        wanted: &str,
+        grant: GrantChoice,
+        consent: bool,
+    ) -> Result<Installation, Problem>;
+
+    /// Forgets that it came from a registry, after it was uninstalled.
+    ///
+    /// # Errors
+    /// If the home can't be written.
+    async fn forget(&self, home: &Path, name: &PackageName) -> Result<(), Problem>;
+
+    /// Makes what a new workspace's home begins with: whom it believes.
+    ///
+    /// # Errors
+    /// If the home can't be written.
+    async fn prepare(&self, home: &Path) -> Result<(), Problem>;
+}
+
+/// What is granted to a release as it is installed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GrantChoice {
+    /// All that its manifest asks for.
+    All,
+    /// Nothing beyond computing.
+    None,
+    /// As before; for a first installation nothing.
+    Keep,
+    /// Exactly this.
+    Exactly(Box<Grant>),
+}

@@ -1,0 +1,166 @@
+//! Tokens of a workspace: what its programs show.
+
+use std::{fmt, str::FromStr};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::StatusCode;
+use jackfield_package::{Label, PackageName, Refusal};
+use jackfield_server::{
+    body::Body,
+    ids::{random, uuid_v7},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    Problem, Shared,
+    caller::Caller,
+    clock::SECOND,
+    limits::{LABEL_BYTES, TOKEN_LIFETIME_DEFAULT_S, TOKEN_LIFETIME_S, TOKENS},
+    role::{Action, Role},
+    store::{self, TokenRow},
+};
+
+/// What every token of a workspace begins with, so that a scanner finds one where it should not be.
+pub(crate) const PREFIX: &str = "jfw_";
+
+/// Which installations a caller reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// `*`
+    All,
+    /// `acme:*`
+    Namespace(Label),
+    /// `acme:crm`
+    Package(PackageName),
+}
+
+impl Reach {
+    /// Whether that one is among them.
+    pub fn covers(&self, package: &PackageName) -> bool {
+        match self {
+            Self::All => true,
+            Self::Namespace(namespace) => namespace == package.namespace(),
+            Self::Package(own) => own == package,
+        }
+    }
+}
+
+impl FromStr for Reach {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        if text == "*" {
+            return Ok(Self::All);
+        }
+        match text.strip_suffix(":*") {
+            Some(namespace) => namespace.parse().map(Self::Namespace),
+            None => text.parse().map(Self::Package),
+        }
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("*"),
+            Self::Namespace(namespace) => write!(f, "{namespace}:*"),
+            Self::Package(package) => package.fmt(f),
+        }
+    }
+}
+
+/// What a new token shall be.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// What it is for.
+    label: String,
+    /// `member` unless said otherwise: it calls, and nothing else.
+    #[serde(default = "member")]
+    role: Role,
+    /// `*`, `acme:*` or `acme:crm`.
+    #[serde(default = "everything")]
+    packages: String,
+    expires_in_s: Option<i64>,
+}
+
+fn member() -> Role {
+    Role::Member
+}
+
+fn everything() -> String {
+    "*".to_owned()
+}
+
+pub(crate) async fn create(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Body(wanted): Body<Wanted>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let reach: Reach = wanted.packages.parse().map_err(|_| {
+        Problem::bad_request("packages-malformed", format!("`{}` names no packages", wanted.packages.escape_debug()))
+            .hint("expected `*`, `acme:*` or `acme:crm`")
+    })?;
+    if wanted.label.is_empty() || wanted.label.len() > LABEL_BYTES {
+        return Err(Problem::bad_request("label-malformed", format!("a label has 1 to {LABEL_BYTES} bytes")));
+    }
+    let lifetime = wanted.expires_in_s.unwrap_or(TOKEN_LIFETIME_DEFAULT_S);
+    if !(1..=TOKEN_LIFETIME_S).contains(&lifetime) {
+        let message = format!("a token lives from 1 to {TOKEN_LIFETIME_S} seconds, not {lifetime}");
+        return Err(Problem::bad_request("token-lifetime", message));
+    }
+    let now = workspaces.now();
+    let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>()?));
+    let row = TokenRow {
+        id: uuid_v7(now)?,
+        workspace: caller.workspace.to_string(),
+        label: wanted.label,
+        role: wanted.role.word().to_owned(),
+        packages: reach.to_string(),
+        created_by: caller.name.clone(),
+        created_at: now,
+        expires_at: now + lifetime * SECOND,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    let mut tx = workspaces.db.begin().await?;
+    let detail = format!("{} for {}: {}", row.role, row.packages, row.label);
+    caller.authorise(&workspaces, &mut tx, Action::Tokens, &format!("token:{}", row.id), Some(&detail)).await?;
+    if store::live_token_count(&mut tx, &row.workspace, now).await? >= TOKENS {
+        return Err(Problem::conflict("too-many-tokens", format!("there are {TOKENS} tokens already"))
+            .hint("revoke those that nothing uses"));
+    }
+    let hash: [u8; 32] = Sha256::digest(&token).into();
+    store::add_token(&mut tx, &row, &hash).await?;
+    tx.commit().await?;
+    let mut shown = json!(row);
+    shown["token"] = token.into();
+    Ok((StatusCode::CREATED, Json(shown)))
+}
+
+pub(crate) async fn list(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
+    caller.may_look(&workspaces, Action::Read, "tokens").await?;
+    let rows = store::tokens(&mut workspaces.db.read().await?, caller.workspace.as_str()).await?;
+    Ok(Json(json!({ "tokens": rows })))
+}
+
+pub(crate) async fn revoke(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Path((_, id)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let mut tx = workspaces.db.begin().await?;
+    caller.authorise(&workspaces, &mut tx, Action::Tokens, &format!("token:{id}"), Some("revoked")).await?;
+    if store::revoke_token(&mut tx, caller.workspace.as_str(), &id, workspaces.now()).await? == 0 {
+        return Err(Problem::not_found("token-not-found", "there is no such token in this workspace"));
+    }
+    tx.commit().await?;
+    workspaces.tokens.forget();
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,161 @@
+//! Browsers: a session is a token in a cookie that no script reads.
+//!
+//! It begins with a password, or with a code that an operator has handed out and that is good once. A request that changes
+//! something and has nothing but the cookie must also bear the header `X-Jackfield-CSRF: 1`, which a page of another site can't
+//! send without asking first, and nobody here says yes to such a question. What a token may, a session may; it stands in the
+//! list of tokens and is revoked like one.
+
+use axum::{Json, Router, extract::State, response::IntoResponse as _, response::Response, routing::post};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use jackfield_package::Label;
+use jackfield_server::{body::Body, ids::random, peer::PeerCaller};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    Action, Actor, Target,
+    password::Password,
+    store,
+    tokens::{self, Pattern},
+    users,
+};
+use crate::{
+    Problem, Shared,
+    clock::SECOND,
+    limits::{SESSION_S, SIGN_IN_CODE_S},
+};
+
+/// Where browsers come by https: bound to this very host, and never sent without TLS.
+const SECURE: &str = "__Host-jf_session";
+/// On plain http, which is this machine's own loopback.
+const PLAIN: &str = "jf_session";
+/// What a changing request must bear beside the cookie.
+const CSRF: HeaderName = HeaderName::from_static("x-jackfield-csrf");
+
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/v1/session", post(begin).delete(end))
+        .route("/v1/moderation/users/{user}/sign-in", post(invite))
+}
+
+/// The token in a request's cookie, if there is one.
+pub fn of(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| matches!(*name, SECURE | PLAIN)).map(|(_, token)| token)
+}
+
+/// Who has the cookie; nobody in particular if it is good no more, since a browser sends it on and on.
+///
+/// # Errors
+/// 403 `csrf` for a change without the header.
+pub(crate) async fn actor(
+    registry: &Shared,
+    method: &Method,
+    headers: &HeaderMap,
+    token: &str,
+) -> Result<Actor, Problem> {
+    let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let from_elsewhere = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site");
+    if changes && (from_elsewhere || headers.get(&CSRF).is_none_or(|value| value != "1")) {
+        return Err(Problem::forbidden("csrf", "a change from a browser must bear the header `X-Jackfield-CSRF: 1`")
+            .hint("programs send a token instead: `Authorization: Bearer jf_…`"));
+    }
+    match tokens::authenticate(registry, token).await {
+        Err(problem) if problem.status == StatusCode::UNAUTHORIZED => Ok(Actor::anonymous()),
+        authenticated => authenticated,
+    }
+}
+
+/// A password, or a code.
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Shown {
+    Password { user: String, password: Password },
+    Code { code: String },
+}
+
+async fn begin(
+    State(registry): State<Shared>,
+    PeerCaller(address): PeerCaller,
+    Body(shown): Body<Shown>,
+) -> Result<Response, Problem> {
+    let actor = match shown {
+        Shown::Password { user, password } => users::sign_in(&registry, &user, password, &address).await?,
+        Shown::Code { code } => by_code(&registry, &code).await?,
+    };
+    let expires_at = registry.now() + SESSION_S * SECOND;
+    let mut tx = registry.db.begin().await?;
+    actor.authorise_noting(&registry, &mut tx, Action::Account, &Target::Registry, Some("signed in")).await?;
+    let user = actor.user.as_ref().map(ToString::to_string);
+    let actions = actor.actions.clone();
+    let issued = tokens::add(&registry, &mut tx, user, None, "a browser", &Pattern::All, actions, expires_at).await?;
+    tx.commit().await?;
+    let body = json!({ "user": actor.user, "operator": actor.operator, "expires_at": expires_at });
+    let cookie = cookie(&registry, &issued.token, SESSION_S)?;
+    Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], Json(body)).into_response())
+}
+
+async fn end(State(registry): State<Shared>, actor: Actor) -> Result<Response, Problem> {
+    if let Some(id) = &actor.token {
+        tokens::revoke(&registry, &actor, id).await?;
+    }
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie(&registry, "", 0)?)]).into_response())
+}
+
+fn cookie(registry: &Shared, token: &str, age_s: i64) -> Result<HeaderValue, Problem> {
+    let (name, secure) = match registry.config.is_https() {
+        true => (SECURE, "; Secure"),
+        false => (PLAIN, ""),
+    };
+    let text = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age_s}{secure}");
+    HeaderValue::try_from(text).map_err(|error| Problem::internal(&error))
+}
+
+/// By an operator: a code for somebody who has no password yet, or has forgotten it.
+async fn invite(
+    State(registry): State<Shared>,
+    actor: Actor,
+    axum::extract::Path(user): axum::extract::Path<String>,
+) -> Result<Response, Problem> {
+    let user: Label = user.parse()?;
+    let mut tx = registry.db.begin().await?;
+    let detail = format!("a sign-in code for {user}");
+    actor.authorise_noting(&registry, &mut tx, Action::Moderate, &Target::Registry, Some(&detail)).await?;
+    tx.commit().await?;
+    let code = code_for(&registry, &user).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "code": code, "expires_in_s": SIGN_IN_CODE_S }))).into_response())
+}
+
+/// A code that signs that user in, once and soon. Whoever is handed it is the user.
+///
+/// # Errors
+/// 404 `user-not-found`.
+pub async fn code_for(registry: &Shared, user: &Label) -> Result<String, Problem> {
+    let now = registry.now();
+    let code = URL_SAFE_NO_PAD.encode(random::<32>()?);
+    let mut tx = registry.db.begin().await?;
+    if store::user(&mut tx, user.as_str()).await?.is_none_or(|row| row.disabled_at.is_some()) {
+        return Err(Problem::not_found("user-not-found", format!("there is no user `{user}`")));
+    }
+    let expires_at = now + SIGN_IN_CODE_S * SECOND;
+    store::add_code(&mut tx, &tokens::hash(&code), user.as_str(), expires_at).await?;
+    tx.commit().await?;
+    Ok(code)
+}
+
+async fn by_code(registry: &Shared, code: &str) -> Result<Actor, Problem> {
+    let mut tx = registry.db.begin().await?;
+    let user = store::take_code(&mut tx, &tokens::hash(code), registry.now()).await?;
+    let row = match &user {
+        Some(name) => store::user(&mut tx, name).await?.filter(|row| row.disabled_at.is_none()),
+        None => None,
+    };
+    let row = row.ok_or_else(|| {
+        Problem::unauthenticated("sign-in-code", "the link is good no more: each signs in once, and soon")
+            .hint("sign in with a password, or ask an operator for another link")
+    })?;
+    tx.commit().await?;
+    Ok(Actor::of_user(row.name.parse()?, row.operator))
+}
