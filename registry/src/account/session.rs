@@ -68,12 +68,13 @@ pub(crate) async fn actor(
     }
 }
 
-/// A password, or a code.
+/// A user and a password, or a code.
 #[derive(Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum Shown {
-    Password { user: String, password: Password },
-    Code { code: String },
+#[serde(deny_unknown_fields)]
+struct Shown {
+    user: Option<String>,
+    password: Option<Password>,
+    code: Option<String>,
 }
 
 async fn begin(
@@ -82,8 +83,11 @@ async fn begin(
     Body(shown): Body<Shown>,
 ) -> Result<Response, Problem> {
     let actor = match shown {
-        Shown::Password { user, password } => users::sign_in(&registry, &user, password, &address).await?,
-        Shown::Code { code } => by_code(&registry, &code).await?,
+        Shown { user: Some(user), password: Some(password), code: None } => {
+            users::sign_in(&registry, &user, password, &address).await?
+        }
+        Shown { user: None, password: None, code: Some(code) } => by_code(&registry, &code).await?,
+        _ => return Err(Problem::bad_request("body-malformed", "expected `user` and `password`, or `code`")),
     };
     let expires_at = registry.now() + SESSION_S * SECOND;
     let mut tx = registry.db.begin().await?;

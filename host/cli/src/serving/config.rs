@@ -8,6 +8,4 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Config {
     /// Where browsers may be sent after an account was connected: exactly these URLs.
     pub(crate) return_to: Vec<String>,
-    /// Root certificates (PEM) that connectors' requests and providers are believed by, besides the web's.
-    pub(crate) ca_file: Option<String>,
 }

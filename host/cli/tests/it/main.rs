@@ -18,6 +18,7 @@ mod reviews;
 mod search;
 mod staged;
 mod withdrawals;
+mod workspaces;
 
 #[allow(dead_code)]
 #[path = "../../../../registry/tests/it/oci_client.rs"]

@@ -104,6 +104,18 @@ fn arrows_point_one_way() {
     for absent in ["wasmtime", "cranelift-codegen", "jackfield-host", "jackfield", "clap"] {
         assert!(!registry.contains(absent), "registry must not depend on {absent}: what needs a sandbox is handed in");
     }
+    let workspace = dependencies_of("jackfield-workspace");
+    assert!(workspace.contains("jackfield-host"), "the listing works");
+    for absent in ["jackfield-registry", "jackfield", "clap"] {
+        assert!(
+            !workspace.contains(absent),
+            "host/workspace must not depend on {absent}: accounts and releases are handed in"
+        );
+    }
+    let server = dependencies_of("jackfield-server");
+    for absent in ["jackfield-registry", "jackfield-workspace", "jackfield-host", "jackfield-broker"] {
+        assert!(!server.contains(absent), "core/server must not depend on {absent}: it knows no service");
+    }
     let db = dependencies_of("jackfield-db");
     for absent in ["jackfield-package", "jackfield-registry", "axum"] {
         assert!(!db.contains(absent), "core/db must not depend on {absent}");
@@ -197,8 +209,8 @@ fn sql_stands_in_stores() {
 }
 
 #[test]
-fn registry_and_broker_are_told_the_time() {
-    for file in ["registry/src", "host/broker/src"].map(rust_files).concat() {
+fn registry_broker_and_workspaces_are_told_the_time() {
+    for file in ["registry/src", "host/broker/src", "host/workspace/src"].map(rust_files).concat() {
         let text = fs::read_to_string(&file).unwrap();
         assert!(!text.contains("SystemTime::now"), "{} looks at the machine's clock", file.display());
     }
@@ -206,7 +218,7 @@ fn registry_and_broker_are_told_the_time() {
 
 /// All pages on errors.
 fn documented_codes() -> String {
-    let pages = ["README.md", "host.md", "command.md", "registry.md", "broker.md"]
+    let pages = ["README.md", "host.md", "command.md", "registry.md", "broker.md", "workspace.md"]
         .map(|page| fs::read_to_string(root().join("docs/errors").join(page)).unwrap());
     pages.concat()
 }
@@ -214,7 +226,9 @@ fn documented_codes() -> String {
 #[test]
 fn every_code_of_host_broker_registry_and_command_has_a_line_in_the_docs() {
     let documented = documented_codes();
-    for folder in ["host/src", "host/broker/src", "host/cli/src", "registry/src"] {
+    for folder in
+        ["host/src", "host/broker/src", "host/workspace/src", "host/cli/src", "registry/src", "core/server/src"]
+    {
         for file in rust_files(folder) {
             let text = fs::read_to_string(&file).unwrap();
             let text = text.split("#[cfg(test)]").next().unwrap();
