@@ -5,6 +5,7 @@
 //! codes.
 
 mod asks;
+mod believed_log;
 mod broker;
 mod cargo;
 mod cassette;

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use jackfield_package::limits::BUNDLE_BYTES;
+use jackfield_package::{key::PublicKey, limits::BUNDLE_BYTES, log::VerifierKey};
 use reqwest::{
     Client, Method, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
@@ -44,6 +44,17 @@ pub(crate) struct Remote {
     base: Url,
     token: Option<Zeroizing<String>>,
     client: Client,
+}
+
+/// What a registry says about itself, which proves nothing about it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct About {
+    /// Its name: the log's origin, and the audience of statements.
+    pub(crate) origin: String,
+    pub(crate) log_key: VerifierKey,
+    pub(crate) statements_key: PublicKey,
+    #[serde(default)]
+    pub(crate) witness_policy: Option<String>,
 }
 
 /// What came back that was no refusal.
@@ -147,6 +158,11 @@ impl Remote {
     /// The JSON at a path such as `/v1/me`.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
         self.json(self.send(Method::GET, path, Outgoing::default()).await?, path)
+    }
+
+    /// What the registry says about itself.
+    pub(crate) async fn about(&self) -> Result<About, Failed> {
+        self.get("/.well-known/jackfield.json").await
     }
 
     /// The bytes at a path, of at most that many.

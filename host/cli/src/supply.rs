@@ -94,9 +94,8 @@ impl<'c> Supply<'c> {
     pub(crate) fn open(flags: &RegistryUrl, origin: Option<&str>, context: &'c Context) -> Result<Self, Failed> {
         let trusted = Trusted::of(context);
         let policy = trusted.policy()?;
-        let same = |a: &str, b: &str| a.trim_end_matches('/') == b.trim_end_matches('/');
         let found = match (&flags.registry, origin, policy.registries.as_slice()) {
-            (Some(url), _, all) => all.iter().find(|registry| same(&registry.url, url)),
+            (Some(url), ..) => policy.registry_at(url),
             (None, Some(origin), _) => policy.registry(origin),
             (None, None, [only]) => Some(only),
             (None, None, _) => None,

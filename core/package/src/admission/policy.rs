@@ -67,6 +67,11 @@ impl HostPolicy {
         self.registries.iter().find(|registry| registry.origin == origin)
     }
 
+    /// The registry that is reached at this address; a slash at the end makes no difference.
+    pub fn registry_at(&self, url: &str) -> Option<&TrustedRegistry> {
+        self.registries.iter().find(|registry| registry.url.trim_end_matches('/') == url.trim_end_matches('/'))
+    }
+
     /// Microseconds that a release must have been out.
     pub fn minimum_age(&self) -> i64 {
         i64::from(self.minimum_age_hours) * HOUR

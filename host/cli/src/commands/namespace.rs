@@ -145,11 +145,11 @@ async fn verify(
         (Some(domain), _) => json!({ "method": "dns", "domain": domain }),
         (None, Some(name)) => {
             let me: Value = remote.get("/v1/me").await?;
-            let about: Value = remote.get("/.well-known/jackfield.json").await?;
+            let about = remote.about().await?;
             let key = KeyStore::of(context).secret(&name, || passphrase.read(name.as_str()))?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let at = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-            let text = challenge(&shown(&about["origin"]), &one.namespace, &shown(&me["user"]), at);
+            let text = challenge(&about.origin, &one.namespace, &shown(&me["user"]), at);
             let signature = STANDARD.encode(key.sign(text.as_bytes()));
             json!({ "method": "key", "key": key.public_key(), "at": at, "signature": signature })
         }

@@ -44,7 +44,7 @@ pub(crate) async fn run(flags: flags::Publish, context: &Context) -> Done {
         return Err(Failed::new(Kind::Refused, "unauthenticated", message)
             .hint(format!("sign in first: jackfield login --registry {}", remote.base())));
     }
-    let origin: Origin = remote.get("/.well-known/jackfield.json").await?;
+    let about = remote.about().await?;
     let upload = match (&flags.component, &flags.staged) {
         (Some(component), _) => {
             let package = read_package(component, context)?;
@@ -66,7 +66,7 @@ pub(crate) async fn run(flags: flags::Publish, context: &Context) -> Done {
         context.ui.note(&format!("Uploaded {} as {}.", place.release(), upload.oci_manifest));
     }
     let Some(key) = key else { return staged(&remote, &place, context).await };
-    let mut progress = hand_in(&remote, &place, &upload, &origin.origin, &key).await?;
+    let mut progress = hand_in(&remote, &place, &upload, &about.origin, &key).await?;
     if progress.state == "staged" {
         context.ui.note("Signed; it waits for the signatures of further keys of the namespace.");
     }
@@ -85,12 +85,6 @@ async fn staged(remote: &Remote, place: &Place, context: &Context) -> Done {
         context.ui.note(&format!("Whoever has a key releases it: jackfield publish --staged {release} --key NAME"));
     }
     Ok(())
-}
-
-/// What the registry says about itself, as far as it matters here.
-#[derive(Deserialize)]
-struct Origin {
-    origin: String,
 }
 
 /// What is published.

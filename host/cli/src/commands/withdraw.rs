@@ -110,10 +110,10 @@ async fn statement(
     action: StatusAction,
     reason: &str,
 ) -> Result<StatusStatement, Failed> {
-    let about: Value = remote.get("/.well-known/jackfield.json").await?;
+    let about = remote.about().await?;
     let me: Value = remote.get("/v1/me").await?;
     Ok(StatusStatement {
-        registry: shown(&about["origin"]),
+        registry: about.origin,
         subject,
         action,
         reason: reason.to_owned(),

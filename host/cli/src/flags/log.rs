@@ -25,7 +25,8 @@ pub(crate) struct Log {
 pub(crate) struct LogKey {
     #[command(flatten)]
     pub(crate) registry: RegistryUrl,
-    /// The log's key, `name+id+base64` [default: what the registry says, which proves nothing about the registry]
+    /// The log's key, `name+id+base64` [default: the one that `registry add` pinned; without one, what the registry says,
+    /// which proves nothing about it]
     #[arg(long, value_name = "VKEY")]
     pub(crate) log_key: Option<VerifierKey>,
 }

@@ -125,6 +125,49 @@ fn what_is_released_is_proven_and_what_is_tampered_with_is_not() {
     assert_eq!(desk.run("eve", &["log", "rebuild", "--data", "elsewhere"]).error(), (8, "registry-missing".to_owned()));
 }
 
+#[test]
+fn the_key_that_was_pinned_counts_unless_a_flag_names_another() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    desk.publisher(&server);
+    desk.release_echo("1.0.0");
+    desk.believer("home", &server);
+    let (url, address) = (server.url.clone(), server.address());
+    let digest = statement(&server, "1.0.0");
+    let pinned = desk.json("home", &["registry", "list"])["registries"][0]["log_key"].clone();
+    let first = pinned.as_str().unwrap();
+
+    // Which key it was, and who says so: pinned, given, or the registry's own word, of which one is warned.
+    let newest = desk.json("home", &["log", "checkpoint"]);
+    assert_eq!((&newest["log_key"], &newest["log_key_from"]), (&pinned, &Value::from("pinned")));
+    let told = desk.command("home", &["log", "checkpoint"]).output().unwrap();
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(told.contains(&format!("pinned for `localhost`: {first}")), "{told}");
+    let given = ["log", "checkpoint", "--registry", &url, "--log-key", first];
+    assert_eq!(desk.json("eve", &given)["log_key_from"], "flag");
+    let ran = desk.run("eve", &["log", "checkpoint", "--registry", &url]);
+    assert_eq!(ran.answer()["log_key_from"], "registry");
+    assert!(ran.stderr.contains("only the registry's own word"), "{ran:#?}");
+    let proven = desk.json("home", &["log", "prove", &digest, "--out", "it.tlog-proof"]);
+    assert_eq!((&proven["log_key"], &proven["log_key_from"]), (&pinned, &Value::from("pinned")));
+    desk.json("home", &["log", "monitor", "--once"]);
+    server.stop();
+
+    // The registry comes back with other keys: nothing of it is looked at, until somebody names the key.
+    std::fs::rename(desk.path("data"), desk.path("before")).unwrap();
+    let server = desk.serve_at(&address, &[]);
+    let second = checkpoint_once_there(&desk, &server)["log_key"].as_str().unwrap().to_owned();
+    let changed = (3, "registry-key-changed".to_owned());
+    for command in [&["log", "checkpoint"][..], &["log", "prove", &digest], &["log", "monitor", "--once"]] {
+        let ran = desk.run("home", command);
+        assert_eq!(ran.error(), changed, "{command:?}");
+        assert!(ran.stderr.contains(first) && ran.stderr.contains(&second), "{ran:#?}");
+    }
+    assert_eq!(desk.json("home", &["log", "checkpoint", "--log-key", &second])["log_key_from"], "flag");
+    // A key that is not the log's shows at the signature.
+    assert_eq!(desk.run("home", &["log", "checkpoint", "--log-key", first]).code, 3);
+}
+
 /// Runs a line of SQL on a registry that stands still.
 fn sql(desk: &Desk, lines: &str) {
     let script =
