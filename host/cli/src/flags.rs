@@ -442,6 +442,9 @@ pub(crate) struct Status {
     /// Ask no registry
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Switch off what was revoked by a statement in the log, as `jackfield disable` does
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) disable_revoked: bool,
 }
 
 /// Read a release as a reviewer does, and sign a verdict on it

@@ -60,6 +60,11 @@ pub(crate) async fn run(flags: flags::Upgrade, context: &Context) -> Done {
             page.line(&format!("Upgraded {} from {} to {}.", text("name"), text("replaced"), text("version")));
         }
     })?;
+    for answer in upgraded.iter().filter(|answer| answer["enabled"] == json!(false)) {
+        let name = answer["name"].as_str().unwrap_or_default();
+        context.ui.warn(&format!("`{name}` is disabled, as it was before"));
+        context.ui.hint(&format!("jackfield enable {name}"));
+    }
     if upgraded.is_empty() && waiting.is_empty() {
         context.ui.note("Nothing to upgrade.");
     }
@@ -80,7 +85,10 @@ async fn upgrade(
         true => Query { range: Some(compatible(&package.version)?), ..query.clone() },
         false => query.clone(),
     };
-    let Listed { index, resolved } = supply.list(query, automatic).await?;
+    let Listed { index, resolved, installed } = supply.list(query, automatic).await?;
+    if let Some(against) = &installed {
+        against.tell(context);
+    }
     if automatic {
         tell_of_what_breaks(package, &index, context);
     }
