@@ -17,12 +17,12 @@ mod examine;
 mod examples;
 mod flags;
 mod installed;
+mod key_names;
 mod monitor;
 mod packages;
 mod page;
 mod passphrase;
 mod project;
-#[allow(dead_code, reason = "each command of a registry uses what it needs")]
 mod remote;
 mod sandbox;
 mod secret;

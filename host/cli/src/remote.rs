@@ -35,6 +35,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(90);
 /// How often what changes nothing, or changes it to the same, is sent again when the registry says "later".
 const RETRIES: u32 = 4;
+/// What to do about an answer that no registry gives.
+const NOT_A_REGISTRY: &str = "is this a registry's address? See: jackfield registry list; --registry URL names another";
 /// The longest wait that is worth it.
 const RETRY_WAIT: Duration = Duration::from_secs(10);
 
@@ -43,6 +45,8 @@ const RETRY_WAIT: Duration = Duration::from_secs(10);
 pub(crate) struct Remote {
     base: Url,
     token: Option<Zeroizing<String>>,
+    /// Whether JACKFIELD_TOKEN names the token, which no `login` changes.
+    by_environment: bool,
     client: Client,
 }
 
@@ -108,51 +112,46 @@ impl Remote {
         let base = parse(&named)?;
         let from_environment = std::env::var("JACKFIELD_TOKEN").ok().filter(|token| !token.is_empty());
         let kept = credentials.registries.get(base.as_str()).map(|kept| kept.token.clone());
-        Self::new(base, from_environment.or(kept).map(Zeroizing::new), context)
+        let by_environment = from_environment.is_some();
+        let token = from_environment.or(kept).map(Zeroizing::new);
+        Ok(Self { base, token, by_environment, client: client(context)? })
+    }
+
+    /// The same for what needs an account: nothing is asked of anybody before somebody is signed in.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`]; `unauthenticated`, with the command that signs in.
+    pub(crate) fn signed_in(flags: &RegistryUrl, context: &Context) -> Result<Self, Failed> {
+        let remote = Self::open(flags, context)?;
+        if remote.token.is_some() {
+            return Ok(remote);
+        }
+        let message = format!("this needs an account at {}, and nobody is signed in there from this home", remote.base());
+        Err(Failed::new(Kind::Refused, "unauthenticated", message).hint(remote.how_to_sign_in()))
+    }
+
+    /// The command that gives this home a token.
+    fn how_to_sign_in(&self) -> String {
+        let login = format!("sign in first: jackfield login --registry {} --user NAME", self.base());
+        match self.by_environment {
+            true => format!("JACKFIELD_TOKEN goes before what `login` keeps: unset it, or set it to another token\n{login}"),
+            false => login,
+        }
     }
 
     /// The same registry, asked by nobody in particular.
     pub(crate) fn as_nobody(&self) -> Self {
-        Self { base: self.base.clone(), token: None, client: self.client.clone() }
+        Self { base: self.base.clone(), token: None, by_environment: false, client: self.client.clone() }
     }
 
     /// With this token instead, or none.
     pub(crate) fn with_token(flags: &RegistryUrl, token: Option<String>, context: &Context) -> Result<Self, Failed> {
-        Ok(Self { token: token.map(Zeroizing::new), ..Self::open(flags, context)? })
-    }
-
-    fn new(base: Url, token: Option<Zeroizing<String>>, context: &Context) -> Result<Self, Failed> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        roots.add_parsable_certificates(context.root_certificates()?);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let fault = |error: &dyn std::fmt::Display| {
-            Failed::new(Kind::Fault, "registry-unreachable", format!("cannot set up TLS: {error}"))
-        };
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| fault(&error))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .user_agent(concat!("jackfield/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(SILENCE_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| fault(&error))?;
-        Ok(Self { base, token, client })
+        Ok(Self { token: token.map(Zeroizing::new), by_environment: false, ..Self::open(flags, context)? })
     }
 
     /// Its address, without a slash at the end.
     pub(crate) fn base(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
-    }
-
-    /// Whether it is asked as somebody.
-    pub(crate) fn has_token(&self) -> bool {
-        self.token.is_some()
     }
 
     /// The JSON at a path such as `/v1/me`.
@@ -258,6 +257,7 @@ impl Remote {
                 "registry-answer-malformed",
                 format!("{}{path} answered with what this version does not read: {error}", self.base()),
             )
+            .hint(NOT_A_REGISTRY)
         })
     }
 
@@ -269,7 +269,10 @@ impl Remote {
             message = error.to_string();
             cause = error.source();
         }
-        Failed::new(Kind::Fault, "registry-unreachable", format!("cannot ask the registry {}: {message}", self.base()))
+        let message = format!("cannot ask the registry {}: {message}", self.base());
+        Failed::new(Kind::Fault, "registry-unreachable", message).hint(
+            "is that its address, and does it run? What is installed goes on without it; --registry URL names another",
+        )
     }
 
     /// As the registry puts it: problem details, or the OCI specification's errors.
@@ -282,6 +285,7 @@ impl Remote {
         let told: Value = serde_json::from_slice(body).unwrap_or_default();
         let oci = &told["errors"][0];
         let text = |value: &Value| value.as_str().map(str::to_owned);
+        let code_of_nobody = told["code"].is_null() && oci["code"].is_null();
         let code = text(&told["code"])
             .or_else(|| text(&oci["code"]).map(|code| code.to_lowercase().replace('_', "-")))
             .unwrap_or_else(|| "registry-refused".to_owned());
@@ -289,10 +293,13 @@ impl Remote {
             .or_else(|| text(&oci["message"]))
             .unwrap_or_else(|| format!("{} answered {status}", self.base()));
         let mut failed = Failed::new(kind, code, message).detail("status", status.as_u16());
-        if let Some(hint) = text(&told["hint"]) {
+        if status == StatusCode::UNAUTHORIZED && failed.code() != "login-failed" {
+            // The registry speaks to any client; this one knows the command.
+            failed = failed.hint(self.how_to_sign_in());
+        } else if let Some(hint) = text(&told["hint"]) {
             failed = failed.hint(hint);
-        } else if status == StatusCode::UNAUTHORIZED {
-            failed = failed.hint(format!("sign in: jackfield login --registry {}", self.base()));
+        } else if code_of_nobody && !status.is_server_error() {
+            failed = failed.hint(NOT_A_REGISTRY);
         }
         match headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) {
             Some(after) => failed.detail("retry_after", after),
@@ -306,6 +313,30 @@ impl Answer {
     pub(crate) fn etag(&self) -> Option<&str> {
         self.headers.get(ETAG).and_then(|value| value.to_str().ok())
     }
+}
+
+/// What asks: TLS with the built-in roots and those of `--ca-file`, no redirects.
+fn client(context: &Context) -> Result<Client, Failed> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    roots.add_parsable_certificates(context.root_certificates()?);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let fault = |error: &dyn std::fmt::Display| {
+        Failed::new(Kind::Fault, "registry-unreachable", format!("cannot set up TLS: {error}"))
+    };
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| fault(&error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!("jackfield/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(SILENCE_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|error| fault(&error))
 }
 
 /// What it says, else a little longer each time.

@@ -109,7 +109,7 @@ pub(crate) async fn logout(flags: flags::Logout, context: &Context) -> Done {
 }
 
 pub(crate) async fn whoami(flags: flags::Whoami, context: &Context) -> Done {
-    let remote = Remote::open(&flags.registry, context)?;
+    let remote = Remote::signed_in(&flags.registry, context)?;
     let me: Me = remote.get("/v1/me").await?;
     context.ui.answer(&me, |page| {
         page.line(&format!("{} at {}", me.name, remote.base()));

@@ -38,12 +38,7 @@ const MANIFEST_BYTES: usize = 1 << 20;
 const WAIT_S: u64 = 20;
 
 pub(crate) async fn run(flags: flags::Publish, context: &Context) -> Done {
-    let remote = Remote::open(&flags.registry, context)?;
-    if !remote.has_token() {
-        let message = format!("publishing at {} needs a token", remote.base());
-        return Err(Failed::new(Kind::Refused, "unauthenticated", message)
-            .hint(format!("sign in first: jackfield login --registry {}", remote.base())));
-    }
+    let remote = Remote::signed_in(&flags.registry, context)?;
     let about = remote.about().await?;
     let upload = match (&flags.component, &flags.staged) {
         (Some(component), _) => {

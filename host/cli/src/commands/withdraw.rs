@@ -25,7 +25,7 @@ const DAYS: i64 = 7;
 const DAY_US: i64 = 86_400 * 1_000_000;
 
 pub(crate) async fn run(flags: flags::TakeBack, action: StatusAction, context: &Context) -> Done {
-    let remote = Remote::open(&flags.registry, context)?;
+    let remote = Remote::signed_in(&flags.registry, context)?;
     let (name, version) = release(&flags.release)?;
     let at = path(&name, &version);
     let body = match &flags.key {
@@ -56,7 +56,7 @@ pub(crate) async fn run(flags: flags::TakeBack, action: StatusAction, context: &
 
 /// `jackfield withdraw`.
 pub(crate) async fn withdraw(flags: flags::Withdrawal, context: &Context) -> Done {
-    let remote = Remote::open(&flags.registry, context)?;
+    let remote = Remote::signed_in(&flags.registry, context)?;
     let (name, version) = release(&flags.release)?;
     let reason = json!({ "reason": flags.reason });
     let progress: Value = remote.post(&format!("{}/withdrawal", path(&name, &version)), &reason).await?;
@@ -79,7 +79,7 @@ fn path(name: &PackageName, version: &Version) -> String {
 
 /// `jackfield namespace revoke-key`: what a key signed counts no more.
 pub(crate) async fn revoke_key(flags: flags::RevokeKey, context: &Context) -> Done {
-    let remote = Remote::open(&flags.one.registry, context)?;
+    let remote = Remote::signed_in(&flags.one.registry, context)?;
     let namespace = flags.one.namespace;
     let action = StatusAction::Revoke;
     let body = match &flags.key {
@@ -142,7 +142,7 @@ fn now_us() -> i64 {
 }
 
 pub(crate) async fn deprecate(flags: flags::Deprecate, context: &Context) -> Done {
-    let remote = Remote::open(&flags.registry, context)?;
+    let remote = Remote::signed_in(&flags.registry, context)?;
     let name: PackageName = flags.name.parse()?;
     let at = format!("/v1/packages/{}/{}/deprecation", name.namespace(), name.name());
     match &flags.message {
