@@ -19,6 +19,7 @@ mod flags;
 mod installed;
 mod key_names;
 mod monitor;
+mod near;
 mod packages;
 mod page;
 mod passphrase;

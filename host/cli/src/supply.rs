@@ -22,6 +22,7 @@ use crate::{
     context::Context,
     error::{Done, Failed},
     flags::RegistryUrl,
+    near,
     remote::{Outgoing, Remote},
     taken_back::Against,
     trusted::Trusted,
@@ -144,7 +145,10 @@ impl<'c> Supply<'c> {
     /// The package's index, as the registry shows it now. Nothing is verified.
     async fn index(&self, name: &PackageName) -> Result<Bundle, Failed> {
         let path = format!("/v1/index/{}/{}", name.namespace(), name.name());
-        Ok(Bundle::parse_index(&self.remote.get_bytes(&path, INDEX_BUNDLE_BYTES).await?)?)
+        match self.remote.get_bytes(&path, INDEX_BUNDLE_BYTES).await {
+            Ok(bytes) => Ok(Bundle::parse_index(&bytes)?),
+            Err(failed) => Err(near::unknown(failed, name, &self.remote).await),
+        }
     }
 
     /// What there is now, and which release a query means.
@@ -165,9 +169,7 @@ impl<'c> Supply<'c> {
         let installed = self.against_installed(&index).await?;
         let resolved = match verdict {
             Ok(resolved) => Ok(resolved),
-            Err(refusal) => {
-                Err(self.explained(refusal, meant.as_ref(), installed.as_ref(), Some(&index)).await)
-            }
+            Err(refusal) => Err(self.explained(refusal, meant.as_ref(), installed.as_ref(), Some(&index)).await),
         };
         Ok(Listed { index, resolved, installed })
     }

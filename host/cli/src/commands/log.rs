@@ -25,7 +25,7 @@ use crate::{
 pub(crate) async fn run(flags: flags::Log, context: &Context) -> Done {
     match flags.command {
         LogCommand::Checkpoint { log } => checkpoint(&log, context).await,
-        LogCommand::Prove { log, statement, out } => prove::run(&log, statement, out, context).await,
+        LogCommand::Prove { log, what, out } => prove::run(&log, what, out, context).await,
         LogCommand::Verify { bundle, key, proof, log_key, policy } => {
             let policy = match (policy, log_key) {
                 (Some(path), _) => Policy::parse(&read_bounded(&path, "the policy", POLICY_BYTES as u64)?)?,

@@ -27,6 +27,7 @@ use crate::{
     packages::read_package,
     page::{Mark, Page, bytes},
     remote::{Outgoing, Remote},
+    statements,
     store::KeyStore,
     upload,
     words::count,
@@ -68,13 +69,13 @@ pub(crate) async fn run(flags: flags::Publish, context: &Context) -> Done {
     if !flags.no_wait && progress.state != "staged" {
         progress = follow(&remote, &place, progress, context).await?;
     }
-    report(&progress, &place, &remote, flags.no_wait, context)
+    report(&progress, &place, &remote, flags.no_wait, context).await
 }
 
 /// Uploaded, and not signed: where it stands, and how it goes on.
 async fn staged(remote: &Remote, place: &Place, context: &Context) -> Done {
     let progress: Progress = remote.get(&place.api("progress")).await?;
-    report(&progress, place, remote, true, context)?;
+    report(&progress, place, remote, true, context).await?;
     if progress.state == "staged" {
         let release = place.release();
         context.ui.note(&format!("Whoever has a key releases it: jackfield publish --staged {release} --key NAME"));
@@ -270,7 +271,7 @@ async fn follow(remote: &Remote, place: &Place, mut progress: Progress, context:
 }
 
 /// The end: where it stands, or why not.
-fn report(progress: &Progress, place: &Place, remote: &Remote, no_wait: bool, context: &Context) -> Done {
+async fn report(progress: &Progress, place: &Place, remote: &Remote, no_wait: bool, context: &Context) -> Done {
     let release = place.release();
     let reason = progress.reason.clone().unwrap_or_else(|| "no reason is given".to_owned());
     let failed = match progress.state.as_str() {
@@ -295,13 +296,23 @@ fn report(progress: &Progress, place: &Place, remote: &Remote, no_wait: bool, co
     if let Some(failed) = failed {
         return Err(failed.detail("state", progress.state.as_str()).detail("checks", json!(progress.checks)));
     }
+    let statements = statements::of(remote, &place.name, &place.version).await?;
     let answer = json!({
         "name": place.name, "version": place.version, "state": progress.state, "registry": remote.base(),
         "component": progress.rest.get("component"), "oci_manifest": progress.rest.get("oci_manifest"),
-        "checks": progress.checks, "events": progress.events,
+        "statements": statements, "checks": progress.checks, "events": progress.events,
     });
     context.ui.answer(&answer, |page| {
         let text = if progress.state == "released" { "is released" } else { &*format!("is {}", progress.state) };
         page.mark(0, if no_wait { Mark::Warning } else { Mark::Good }, &release, text);
-    })
+        if !statements.is_empty() {
+            statements::write(page, &statements);
+        }
+    })?;
+    if progress.state == "released" {
+        context
+            .ui
+            .note(&format!("Everybody can see it: jackfield info {release}; proven: jackfield log prove {release}"));
+    }
+    Ok(())
 }

@@ -7,11 +7,15 @@ use super::login::shown;
 use crate::{
     context::Context,
     error::{Done, Failed},
-    flags,
+    flags, near,
     page::Page,
     remote::Remote,
+    statements,
     words::count,
 };
+
+/// Versions that are named to who asked for one that is not there.
+const VERSIONS_SHOWN: usize = 8;
 
 pub(crate) async fn search(flags: flags::Search, context: &Context) -> Done {
     let remote = Remote::open(&flags.registry, context)?;
@@ -51,6 +55,9 @@ pub(crate) async fn search(flags: flags::Search, context: &Context) -> Done {
             page.table(&["name", "version", "stars", "installs", "what"], &items.iter().map(row).collect::<Vec<_>>());
         }
     })?;
+    for item in items.iter().filter(|item| item["deprecated"].is_string()) {
+        context.ui.note(&format!("{} is deprecated: {}", shown(&item["name"]), shown(&item["deprecated"])));
+    }
     match (items.first(), found["next"].is_string()) {
         (None, _) => context.ui.note("Nothing was found. Fewer words find more."),
         (Some(_), true) => context.ui.note("There are more: --limit, or another word."),
@@ -70,18 +77,50 @@ pub(crate) async fn info(flags: flags::Info, context: &Context) -> Done {
     let remote = Remote::open(&flags.registry, context)?;
     let (name, version) = parse(&flags.name)?;
     let at = format!("/v1/packages/{}/{}", name.namespace(), name.name());
-    let package: Value = remote.get(&at).await?;
-    let version = version.map(|version| version.to_string()).or_else(|| package["latest"].as_str().map(str::to_owned));
+    let package: Value = match remote.get(&at).await {
+        Ok(package) => package,
+        Err(failed) => return Err(near::unknown(failed, &name, &remote).await),
+    };
+    let version = version.or_else(|| package["latest"].as_str()?.parse().ok());
     let Some(version) = version else {
         return context.ui.answer(&serde_json::json!({ "package": package }), |page| write_package(page, &package));
     };
-    let release: Value = remote.get(&format!("{at}/{version}")).await?;
+    let release: Result<Value, Failed> = remote.get(&format!("{at}/{version}")).await;
+    let release = release.map_err(|failed| match failed.is_not_found() {
+        true => failed.hint(format!("there is {}", listed(&package))),
+        false => failed,
+    })?;
     let permissions: Value = remote.get(&format!("{at}/{version}/permissions")).await?;
-    let answer = serde_json::json!({ "package": package, "release": release, "permissions": permissions });
+    let statements = statements::of(&remote, &name, &version).await?;
+    let answer = serde_json::json!({
+        "package": package, "release": release, "permissions": permissions, "statements": statements,
+    });
     context.ui.answer(&answer, |page| {
         write_package(page, &package);
         write_release(page, &release, &permissions);
-    })
+        if !statements.is_empty() {
+            page.heading(&format!("What the log says of {version}"));
+            statements::write(page, &statements);
+        }
+    })?;
+    if !statements.is_empty() {
+        context.ui.note(&format!("Hold it to that: jackfield log prove {name}@{version}"));
+    }
+    Ok(())
+}
+
+/// The versions of a package, for a person who named none of them.
+fn listed(package: &Value) -> String {
+    let releases = package["releases"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let word = |release: &Value| match release["state"].as_str() {
+        Some("released") | None => shown(&release["version"]),
+        Some(state) => format!("{} ({state})", shown(&release["version"])),
+    };
+    let shown: Vec<_> = releases.iter().take(VERSIONS_SHOWN).map(word).collect();
+    match releases.len().saturating_sub(VERSIONS_SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{}, and {more} before", shown.join(", ")),
+    }
 }
 
 /// `acme:crm` or `acme:crm@1.2.3`.
@@ -127,6 +166,11 @@ fn write_package(page: &mut Page, package: &Value) {
         |release: &Value| ["version", "state", "released_at", "component"].map(|key| shown(&release[key])).to_vec();
     let rows: Vec<_> = package["releases"].as_array().into_iter().flatten().map(row).collect();
     page.table(&["version", "state", "released", "component"], &rows);
+    for release in package["releases"].as_array().into_iter().flatten().filter(|release| release["reason"].is_string())
+    {
+        let [version, state, reason] = ["version", "state", "reason"].map(|key| shown(&release[key]));
+        page.paragraph(2, &format!("{version} is {state}: {reason}"));
+    }
 }
 
 fn write_release(page: &mut Page, release: &Value, permissions: &Value) {

@@ -82,6 +82,30 @@ fn what_is_released_is_proven_and_what_is_tampered_with_is_not() {
     assert_eq!((&newest["size"], &newest["cosigned_by"]), (&Value::from(7), &Value::from(Vec::<Value>::new())));
     let vkey = newest["log_key"].as_str().unwrap();
 
+    // All that the log has about a release, each proven, and the same digests wherever they are shown.
+    let all = desk.json("eve", &["log", "prove", "acme:echo@1.1.0", "--registry", url, "--out", "proofs"]);
+    let rows = all["statements"].as_array().unwrap();
+    let kinds: Vec<_> =
+        rows.iter().map(|row| (row["kind"].as_str().unwrap(), row["index"].as_u64().unwrap())).collect();
+    assert_eq!(kinds, [("publish", 3), ("checks", 4)]);
+    assert_eq!(rows[0]["statement"], Value::from(statement(&server, "1.1.0")));
+    let ran =
+        desk.run("eve", &["log", "verify", "proofs/3-publish.sigstore.json", "--key", "ada.pem", "--log-key", vkey]);
+    assert_eq!((ran.code, &ran.answer()["index"]), (0, &Value::from(3)), "{ran:#?}");
+    let info = desk.json("eve", &["info", "acme:echo@1.1.0", "--registry", url]);
+    for (at, row) in rows.iter().enumerate() {
+        assert_eq!(
+            (&info["statements"][at]["digest"], &info["statements"][at]["log_index"]),
+            (&row["statement"], &row["index"])
+        );
+    }
+    let human = desk.command("ada", &["log", "prove", "acme:echo@1.1.0"]).output().unwrap();
+    let told = String::from_utf8(human.stdout).unwrap();
+    assert!(told.contains("Proven: 2 statements about acme:echo@1.1.0") && told.contains("(release)"), "{told}");
+    let prove = |what: &str| desk.run("eve", &["log", "prove", what, "--registry", url]).error();
+    assert_eq!(prove("acme:echo@9.9.9"), (8, "release-not-found".to_owned()));
+    assert_eq!(prove("acme:echo"), (2, "command-line".to_owned()));
+
     let digest = statement(&server, "1.1.0");
     let proven = desk.json("eve", &["log", "prove", &digest, "--registry", url, "--log-key", vkey, "--out", "it.json"]);
     assert_eq!((&proven["index"], &proven["size"]), (&Value::from(3), &Value::from(7)));

@@ -86,6 +86,9 @@ fn releases_are_taken_back_and_given_back() {
         desk.json("ada", &deprecate);
         let warned = desk.run("new", &["install", "acme:echo"]);
         assert!(warned.code == 0 && warned.stderr.contains("Use acme:echo-next."), "{warned:#?}");
+        let found = desk.command("nobody", &["search", "echo", "--registry", &server.url]).output().unwrap();
+        let found = String::from_utf8(found.stderr).unwrap();
+        assert!(found.contains("acme:echo is deprecated: Use acme:echo-next."), "{found}");
         desk.json("ada", &["deprecate", "acme:echo", "--undo"]);
         let info = desk.json("new", &["info", "acme:echo", "--registry", &server.url]);
         assert_eq!(info["package"]["deprecated"], Value::Null);
@@ -161,6 +164,10 @@ fn who_has_installed_what_was_taken_back_is_told_why_and_what_to_do() {
         assert!(told_one["word"]["at"].is_string() && told_one["word"]["log_index"] == 3, "{told_one}");
         desk.release_echo("1.0.1");
         assert_eq!(told(desk, "one", &["was yanked", "jackfield upgrade acme:echo@1.0.1"])["instead"], "1.0.1");
+
+        let info = desk.command("nobody", &["info", "acme:echo", "--registry", &server.url]).output().unwrap();
+        let info = String::from_utf8(info.stdout).unwrap();
+        assert!(info.contains("1.0.0 is yanked: loses rows"), "{info}");
 
         // In quarantine until a day, by the registry.
         let held = desk.run("admin", &["quarantine", "acme:echo@1.0.0", "--reason", "we look at it", "--days", "2"]);
