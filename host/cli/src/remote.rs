@@ -126,7 +126,8 @@ impl Remote {
         if remote.token.is_some() {
             return Ok(remote);
         }
-        let message = format!("this needs an account at {}, and nobody is signed in there from this home", remote.base());
+        let message =
+            format!("this needs an account at {}, and nobody is signed in there from this home", remote.base());
         Err(Failed::new(Kind::Refused, "unauthenticated", message).hint(remote.how_to_sign_in()))
     }
 
@@ -134,7 +135,9 @@ impl Remote {
     fn how_to_sign_in(&self) -> String {
         let login = format!("sign in first: jackfield login --registry {} --user NAME", self.base());
         match self.by_environment {
-            true => format!("JACKFIELD_TOKEN goes before what `login` keeps: unset it, or set it to another token\n{login}"),
+            true => {
+                format!("JACKFIELD_TOKEN goes before what `login` keeps: unset it, or set it to another token\n{login}")
+            }
             false => login,
         }
     }
