@@ -1,6 +1,6 @@
 //! The `jackfield` command: the door to packages, keys and the host.
 //!
-//! [`flags`] has every flag on one page; [`commands`] has one file a command, each a `run(flags, &Context)`; [`ui`] and
+//! [`flags`] has every command on one page; [`commands`] has one file a command, each a `run(flags, &Context)`; [`ui`] and
 //! [`page`] write answers to stdout and everything else to stderr; [`error`] renders every failure and owns the exit
 //! codes.
 
