@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use jackfield_package::{key::PublicKey, limits::BUNDLE_BYTES, log::VerifierKey};
 use reqwest::{
     Client, Method, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -59,6 +59,9 @@ pub(crate) struct About {
     pub(crate) statements_key: PublicKey,
     #[serde(default)]
     pub(crate) witness_policy: Option<String>,
+    /// Whether anybody may make himself an account.
+    #[serde(default)]
+    pub(crate) open_registration: bool,
 }
 
 /// What came back that was no refusal.
@@ -308,13 +311,6 @@ impl Remote {
             Some(after) => failed.detail("retry_after", after),
             None => failed,
         }
-    }
-}
-
-impl Answer {
-    /// The tag of this version of it, if it has one.
-    pub(crate) fn etag(&self) -> Option<&str> {
-        self.headers.get(ETAG).and_then(|value| value.to_str().ok())
     }
 }
 

@@ -34,7 +34,7 @@ async fn add(url: String, log_key: Option<VerifierKey>, statements_key: Option<P
     if statements_key.is_some_and(|expected| expected != about.statements_key) {
         return Err(said_otherwise("statements key", &hex(&about.statements_key)));
     }
-    let About { origin, log_key, statements_key, witness_policy } = about;
+    let About { origin, log_key, statements_key, witness_policy, .. } = about;
     let registry = TrustedRegistry { url: remote.base().to_owned(), origin, log_key, statements_key, witness_policy };
     registry.log_policy()?;
     match trusted.add_registry(&registry)? {
