@@ -6,7 +6,7 @@
 
 use jackfield_package::{
     PackageName, Refusal,
-    admission::{Evidence, TakenBack, WhenRevoked, taken_back},
+    admission::{Evidence, LockedPackage, TakenBack, WhenRevoked, taken_back},
     statement::{IndexRelease, IndexStatement, ReleaseStatus},
 };
 use jackfield_registry::clock::rfc3339;
@@ -18,6 +18,7 @@ use crate::{
     error::{Done, Failed},
     statements,
     supply::Supply,
+    trusted::Trusted,
 };
 
 /// What is known against a release, most often one that is installed.
@@ -26,8 +27,10 @@ pub(crate) struct Against {
     pub(crate) name: PackageName,
     pub(crate) version: Version,
     pub(crate) status: ReleaseStatus,
-    /// The statement; none if the registry does not show one that counts.
+    /// The statement; none if the registry does not show one that counts, or was not asked.
     pub(crate) word: Option<Word>,
+    /// Whether it is only what the registry said when it was asked last.
+    remembered: bool,
     /// The newest release that stands, if there is one.
     instead: Option<Version>,
     /// Whether it may run here; none: it is not installed.
@@ -69,7 +72,23 @@ impl Against {
         let instead = open.map(|release| release.version.clone()).max();
         // An index may keep silent about what the log says.
         let status = word.as_ref().map_or(release.status, |word| word.said.status.max(release.status));
-        Self { name, version: release.version.clone(), status, word, instead, enabled: None, disabled: false }
+        let version = release.version.clone();
+        Self { name, version, status, word, remembered: false, instead, enabled: None, disabled: false }
+    }
+
+    /// The same without asking: by the last index that was seen here. Switches nothing off.
+    pub(crate) fn remembered(package: &LockedPackage, context: &Context) -> Result<Option<Self>, Failed> {
+        let trusted = Trusted::of(context);
+        let policy = trusted.policy()?;
+        let Some(registry) = policy.registry(&package.registry) else { return Ok(None) };
+        let Some(index) = trusted.seen_index(registry, &package.name)? else { return Ok(None) };
+        let taken = index
+            .releases
+            .iter()
+            .find(|release| release.component == package.digest && release.status != ReleaseStatus::Released);
+        let Some(release) = taken else { return Ok(None) };
+        let enabled = Some(context.host()?.installation(&package.name)?.enabled);
+        Ok(Some(Self { remembered: true, enabled, ..Self::new(package.name.clone(), release, None, &index) }))
     }
 
     /// Whether a statement in the log says that nobody is to run it.
@@ -85,6 +104,7 @@ impl Against {
         };
         let word = match &self.word {
             Some(word) => word.words(),
+            None if self.remembered => "when the registry was asked last".to_owned(),
             None => "and the registry does not show by whom and why".to_owned(),
         };
         format!("{} was {what} {word}", self.version)
@@ -130,15 +150,19 @@ impl Against {
         // A yanked release does no harm to whoever has it: another one goes first, where there is one.
         let lines: Vec<String> = match (self.status, self.other()) {
             (ReleaseStatus::Yanked, Some(other)) => vec![other],
+            (ReleaseStatus::Yanked, None) => {
+                let nothing = "no other release stands yet, and this one goes on".to_owned();
+                std::iter::once(nothing).chain(stop.map(|stop| format!("to stop it: {stop}"))).collect()
+            }
             (_, other) => stop.into_iter().chain(other).collect(),
         };
         if lines.is_empty() { format!("no other release stands; see: jackfield info {name}") } else { lines.join("\n") }
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let Self { name, version, status, word, instead, enabled, disabled } = self;
+        let Self { name, version, status, word, remembered, instead, enabled, disabled } = self;
         json!({
-            "name": name, "version": version, "status": status, "word": word.as_ref().map(Word::to_json),
+            "name": name, "version": version, "status": status, "word": word.as_ref().map(Word::to_json), "remembered": remembered,
             "instead": instead, "enabled": enabled, "disabled": disabled,
         })
     }

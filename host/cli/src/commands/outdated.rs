@@ -56,10 +56,10 @@ pub(crate) async fn run(_flags: flags::Outdated, context: &Context) -> Done {
     for against in &against {
         against.tell(context);
     }
-    if let Some(first) = against.first() {
+    if !against.is_empty() {
         let names: Vec<String> = against.iter().map(|against| against.name.to_string()).collect();
         let message = format!("what is installed was taken back: {}", names.join(", "));
-        return Err(Refusal::new("status-bad", message).hint(first.hint()).into());
+        return Err(Refusal::new("status-bad", message).into());
     }
     match (lock.packages.is_empty(), outdated.first()) {
         (true, _) => context.ui.note("Nothing is installed from a registry."),

@@ -1,5 +1,8 @@
 //! `jackfield search` and `jackfield info`: what a registry has, for a person to choose from.
 
+use std::collections::BTreeSet;
+
+use jackfield_package::PackageName;
 use reqwest::Url;
 use serde_json::Value;
 
@@ -14,6 +17,8 @@ use crate::{
     words::count,
 };
 
+/// Packages of a search whose versions are looked at for what was taken back: a request each.
+const LOOKED_INTO: usize = 3;
 /// Versions that are named to who asked for one that is not there.
 const VERSIONS_SHOWN: usize = 8;
 
@@ -55,6 +60,9 @@ pub(crate) async fn search(flags: flags::Search, context: &Context) -> Done {
             page.table(&["name", "version", "stars", "installs", "what"], &items.iter().map(row).collect::<Vec<_>>());
         }
     })?;
+    for (name, version, state, reason) in also_known(&flags.text, items, &remote).await {
+        context.ui.note(&format!("{name} {version} is {state}: {reason}"));
+    }
     for item in items.iter().filter(|item| item["deprecated"].is_string()) {
         context.ui.note(&format!("{} is deprecated: {}", shown(&item["name"]), shown(&item["deprecated"])));
     }
@@ -64,6 +72,21 @@ pub(crate) async fn search(flags: flags::Search, context: &Context) -> Done {
         (Some(first), false) => context.ui.note(&format!("See one: jackfield info {}", shown(&first["name"]))),
     }
     Ok(())
+}
+
+/// What was taken back is found by nobody: of a package that was asked for by its name, and of few that were found, it is said.
+async fn also_known(text: &str, items: &[Value], remote: &Remote) -> Vec<(String, String, String, String)> {
+    let named = text.parse::<PackageName>().ok().map(|name| name.to_string());
+    let few = if items.len() <= LOOKED_INTO { items } else { &[] };
+    let names: BTreeSet<String> = named.into_iter().chain(few.iter().map(|item| shown(&item["name"]))).collect();
+    let mut known = Vec::new();
+    for name in names {
+        // Only for what is said beside the answer: whatever is wrong with it, what was found stands.
+        let found: Result<Value, Failed> = remote.get(&format!("/v1/packages/{}", name.replacen(':', "/", 1))).await;
+        let package = found.unwrap_or_default();
+        known.extend(taken_back(&package).map(|(version, state, reason)| (name.clone(), version, state, reason)));
+    }
+    known
 }
 
 fn stars(rating: &Value) -> String {
@@ -109,6 +132,14 @@ pub(crate) async fn info(flags: flags::Info, context: &Context) -> Done {
     Ok(())
 }
 
+/// Versions of a package that were taken back: version, state, reason.
+fn taken_back(package: &Value) -> impl Iterator<Item = (String, String, String)> {
+    let releases = package["releases"].as_array().into_iter().flatten();
+    releases
+        .filter(|release| release["reason"].is_string())
+        .map(|release| (shown(&release["version"]), shown(&release["state"]), shown(&release["reason"])))
+}
+
 /// The versions of a package, for a person who named none of them.
 fn listed(package: &Value) -> String {
     let releases = package["releases"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -124,7 +155,7 @@ fn listed(package: &Value) -> String {
 }
 
 /// `acme:crm` or `acme:crm@1.2.3`.
-pub(crate) fn parse(text: &str) -> Result<(jackfield_package::PackageName, Option<semver::Version>), Failed> {
+pub(crate) fn parse(text: &str) -> Result<(PackageName, Option<semver::Version>), Failed> {
     let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
     let malformed = |error: semver::Error| Failed::usage("version-malformed", format!("`{text}`: {error}"));
     Ok((name.parse()?, version.map(semver::Version::parse).transpose().map_err(malformed)?))
@@ -166,9 +197,7 @@ fn write_package(page: &mut Page, package: &Value) {
         |release: &Value| ["version", "state", "released_at", "component"].map(|key| shown(&release[key])).to_vec();
     let rows: Vec<_> = package["releases"].as_array().into_iter().flatten().map(row).collect();
     page.table(&["version", "state", "released", "component"], &rows);
-    for release in package["releases"].as_array().into_iter().flatten().filter(|release| release["reason"].is_string())
-    {
-        let [version, state, reason] = ["version", "state", "reason"].map(|key| shown(&release[key]));
+    for (version, state, reason) in taken_back(package) {
         page.paragraph(2, &format!("{version} is {state}: {reason}"));
     }
 }

@@ -28,7 +28,11 @@ pub(crate) async fn run(flags: flags::Status, context: &Context) -> Done {
             (Ok(()), false) => Some(since(package, flags.disable_revoked, context).await),
             _ => None,
         };
-        found.push(Looked { package, kept, since });
+        let mut looked = Looked { package, kept, since, remembered: None };
+        if looked.kept.is_ok() && !looked.is_reached() {
+            looked.remembered = Against::remembered(package, context)?;
+        }
+        found.push(looked);
     }
     let rows: Vec<Value> = found.iter().map(Looked::to_json).collect();
     context.ui.answer(&json!({ "packages": rows }), |page| found.iter().for_each(|looked| looked.write(page)))?;
@@ -54,6 +58,8 @@ struct Looked<'l> {
     kept: Result<(), Failed>,
     /// By what the registry says now; none if it was not asked.
     since: Option<Since>,
+    /// What it said against the package when it was asked last, if it could not be asked now.
+    remembered: Option<Against>,
 }
 
 /// What the registry says now.
@@ -65,7 +71,8 @@ struct Since {
 
 impl Looked<'_> {
     fn against(&self) -> Option<&Against> {
-        self.since.as_ref()?.against.as_ref()
+        let since = self.since.as_ref().and_then(|since| since.against.as_ref());
+        self.remembered.as_ref().or(since)
     }
 
     /// Whether the registry was asked and gave an answer. Not being able to ask is no verdict.
@@ -74,8 +81,8 @@ impl Looked<'_> {
     }
 
     fn is_good(&self) -> bool {
-        let stands = |since: &Since| since.against.is_none() && since.verdict.is_ok();
-        self.kept.is_ok() && (!self.is_reached() || self.since.as_ref().is_none_or(stands))
+        let stands = !self.is_reached() || self.since.as_ref().is_none_or(|since| since.verdict.is_ok());
+        self.kept.is_ok() && self.against().is_none() && stands
     }
 
     fn to_json(&self) -> Value {
@@ -94,12 +101,16 @@ impl Looked<'_> {
 
     fn write(&self, page: &mut Page) {
         let LockedPackage { name, version, registry, .. } = self.package;
-        let failed = self.kept.as_ref().err().or(self.since.as_ref().and_then(|since| since.verdict.as_ref().err()));
-        let failed = failed.filter(|_| !self.is_good()).map(|failed| failed.message().to_owned());
-        let (mark, detail) = match (self.against().map(Against::fate).or(failed), self.is_reached()) {
-            (Some(why), _) => (Mark::Bad, why),
-            (None, true) => (Mark::Good, format!("{version}, nothing against it at {registry}")),
-            (None, false) => (Mark::Good, format!("{version}, by what is kept here; {registry} was not asked")),
+        let unasked = self.since.as_ref().and_then(|since| since.verdict.as_ref().err());
+        let failed = self.kept.as_ref().err().or(unasked).filter(|_| !self.is_good());
+        let against = self.against().map(Against::fate).or(failed.map(|failed| failed.message().to_owned()));
+        let (mark, detail) = match (against, self.is_reached(), unasked) {
+            (Some(why), ..) => (Mark::Bad, why),
+            (None, true, _) => (Mark::Good, format!("{version}, nothing against it at {registry}")),
+            (None, false, None) => (Mark::Good, format!("{version}, by what is kept here; {registry} was not asked")),
+            (None, false, Some(failed)) => {
+                (Mark::Warning, format!("{version}, by what is kept here; {}", failed.message()))
+            }
         };
         page.mark(0, mark, &name.to_string(), &detail);
         for line in self.against().map(Against::hint).iter().flat_map(|hint| hint.lines()) {

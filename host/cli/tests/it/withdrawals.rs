@@ -165,6 +165,9 @@ fn who_has_installed_what_was_taken_back_is_told_why_and_what_to_do() {
         desk.release_echo("1.0.1");
         assert_eq!(told(desk, "one", &["was yanked", "jackfield upgrade acme:echo@1.0.1"])["instead"], "1.0.1");
 
+        let found = desk.command("nobody", &["search", "acme:echo", "--registry", &server.url]).output().unwrap();
+        let found = String::from_utf8(found.stderr).unwrap();
+        assert!(found.contains("acme:echo 1.0.0 is yanked: loses rows"), "{found}");
         let info = desk.command("nobody", &["info", "acme:echo", "--registry", &server.url]).output().unwrap();
         let info = String::from_utf8(info.stdout).unwrap();
         assert!(info.contains("1.0.0 is yanked: loses rows"), "{info}");
@@ -198,6 +201,11 @@ fn who_has_installed_what_was_taken_back_is_told_why_and_what_to_do() {
         assert!(off.stderr.contains("(it is switched off now)"), "{off:#?}");
         assert_eq!(desk.run("one", &["invoke", "acme:echo", "run"]).code, 5);
         assert_eq!(told(desk, "one", &["(it is disabled here)"])["disabled"], false, "it was off before");
+        // Without asking, it is not forgotten.
+        let offline = desk.run("one", &["status", "--offline"]);
+        assert_eq!(offline.error(), refused("status-bad"));
+        let against = &offline.answer()["packages"][0]["taken_back"];
+        assert_eq!((&against["status"], &against["remembered"]), (&json!("revoked"), &json!(true)), "{against}");
 
         let policy = desk.path("two/policy.toml");
         let text = std::fs::read_to_string(&policy).unwrap();
