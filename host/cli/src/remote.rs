@@ -136,7 +136,8 @@ impl Remote {
 
     /// The command that gives this home a token.
     fn how_to_sign_in(&self) -> String {
-        let login = format!("sign in first: jackfield login --registry {} --user NAME", self.base());
+        let when = if self.token.is_some() { "again" } else { "first" };
+        let login = format!("sign in {when}: jackfield login --registry {} --user NAME", self.base());
         match self.by_environment {
             true => {
                 format!("JACKFIELD_TOKEN goes before what `login` keeps: unset it, or set it to another token\n{login}")
@@ -167,7 +168,8 @@ impl Remote {
 
     /// What the registry says about itself.
     pub(crate) async fn about(&self) -> Result<About, Failed> {
-        self.get("/.well-known/jackfield.json").await
+        let about: Result<About, Failed> = self.get("/.well-known/jackfield.json").await;
+        about.map_err(|failed| if failed.is_not_found() { failed.hint(NOT_A_REGISTRY) } else { failed })
     }
 
     /// The bytes at a path, of at most that many.
@@ -275,7 +277,8 @@ impl Remote {
             message = error.to_string();
             cause = error.source();
         }
-        let message = format!("cannot ask the registry {}: {message}", self.base());
+        let why = message.split(" (os error").next().unwrap_or(&message).to_lowercase();
+        let message = format!("cannot ask the registry {}: {why}", self.base());
         Failed::new(Kind::Fault, "registry-unreachable", message).hint(
             "is that its address, and does it run? What is installed goes on without it; --registry URL names another",
         )
@@ -347,8 +350,13 @@ fn wait_for(headers: &HeaderMap, tries: u32) -> Duration {
 /// A registry's address: https, or http to this machine.
 fn parse(text: &str) -> Result<Url, Failed> {
     let malformed = |why: &str| {
-        Failed::usage("registry-url-malformed", format!("`{text}` is not a registry's address: {why}"))
-            .hint("such as https://registry.example or http://127.0.0.1:8787")
+        let failed = Failed::usage("registry-url-malformed", format!("`{text}` is not a registry's address: {why}"));
+        let local = ["localhost", "127.", "[::1]"].iter().any(|host| text.starts_with(host));
+        failed.hint(match (text.contains("://"), local) {
+            (true, _) => "such as https://registry.example or http://127.0.0.1:8787".to_owned(),
+            (false, true) => format!("did you mean http://{text}?"),
+            (false, false) => format!("did you mean https://{text}?"),
+        })
     };
     let mut url = Url::parse(text).map_err(|error| malformed(&error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {

@@ -113,8 +113,10 @@ impl<'c> Supply<'c> {
                 (None, _) => "this host believes several registries, and none is named".to_owned(),
             };
             let url = flags.registry.as_deref().unwrap_or("URL");
-            Failed::usage("registry-not-trusted", message)
-                .hint(format!("jackfield registry add {url}\nor say which: --registry URL"))
+            Failed::usage("registry-not-trusted", message).hint(match (&flags.registry, policy.registries.len()) {
+                (None, 1..) => "say which: --registry URL; see: jackfield registry list".to_owned(),
+                _ => format!("pin its keys first: jackfield registry add {url}"),
+            })
         })?;
         let remote = Remote::open(&RegistryUrl { registry: Some(registry.url.clone()) }, context)?;
         Ok(Self { trusted, policy, registry, remote, context })

@@ -181,7 +181,14 @@ async fn keyset(one: OneNamespace, change: Change, passphrase: &Passphrase, cont
     let remote = Remote::signed_in(&one.registry, context)?;
     let bundles = signed_keyset(&remote, &one, change, passphrase, context).await?;
     let path = format!("/v1/namespaces/{}/keyset", one.namespace);
-    let accepted: Value = remote.post(&path, &json!({ "bundles": bundles })).await?;
+    let accepted: Result<Value, Failed> = remote.post(&path, &json!({ "bundles": bundles })).await;
+    let accepted = accepted.map_err(|failed| match failed.code() {
+        "keyset-threshold" => failed.hint(format!(
+            "keys of the set until now must sign it too: --sign-with NAME; which they are: jackfield namespace show {}",
+            one.namespace
+        )),
+        _ => failed,
+    })?;
     context.ui.answer(&accepted, |page| {
         page.line(&format!("Version {} of the keys of `{}` is accepted.", shown(&accepted["version"]), one.namespace));
     })

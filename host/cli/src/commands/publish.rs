@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use jackfield_package::{
-    Digest, Package, PackageName, Refusal,
+    Digest, Label, Package, PackageName, Refusal,
     check::{Level, Outcome, State},
-    key::SigningKey,
+    key::{KeyId, PublicKey, SigningKey},
     limits::COMPONENT_BYTES,
     oci::{Artifact, MANIFEST_MEDIA_TYPE},
     statement::{BUNDLE_MEDIA_TYPE, PublishStatement},
@@ -24,6 +24,7 @@ use crate::{
     context::Context,
     error::{Done, Failed, Kind},
     flags,
+    key_names::KeyNames,
     packages::read_package,
     page::{Mark, Page, bytes},
     remote::{Outgoing, Remote},
@@ -41,20 +42,23 @@ const WAIT_S: u64 = 20;
 pub(crate) async fn run(flags: flags::Publish, context: &Context) -> Done {
     let remote = Remote::signed_in(&flags.registry, context)?;
     let about = remote.about().await?;
+    // Before the checks and the upload, so that a wrong passphrase costs nothing.
+    let key = match &flags.key {
+        Some(name) => Some(KeyStore::of(context).secret(name, || flags.passphrase.read(name.as_str()))?),
+        None => None,
+    };
     let upload = match (&flags.component, &flags.staged) {
         (Some(component), _) => {
             let package = read_package(component, context)?;
+            if let (Some(key), Some(name)) = (&key, &flags.key) {
+                require_signer(&remote, &Place::of(&package), name, &key.key_id(), context).await?;
+            }
             let artifact = Artifact::of(&package);
             require_checks(component, &package, context).await?;
             Upload { package, oci_manifest: artifact.manifest_digest, artifact: Some(artifact) }
         }
         (None, Some(staged)) => fetch_staged(&remote, staged, context).await?,
         (None, None) => return Err(Failed::usage("command-line", "a component, or --staged NAME@VERSION")),
-    };
-    let key = match &flags.key {
-        // Before the upload, so that a wrong passphrase costs nothing.
-        Some(name) => Some(KeyStore::of(context).secret(name, || flags.passphrase.read(name.as_str()))?),
-        None => None,
     };
     let place = Place::of(&upload.package);
     if let Some(artifact) = &upload.artifact {
@@ -130,6 +134,30 @@ struct Progress {
     checks: Vec<Outcome>,
     #[serde(flatten)]
     rest: serde_json::Map<String, Value>,
+}
+
+/// Nothing is checked and uploaded that nobody here can sign for: the registry would say so last of all.
+async fn require_signer(remote: &Remote, place: &Place, name: &Label, key: &KeyId, context: &Context) -> Done {
+    let namespace = place.name.namespace();
+    let found: Result<Value, Failed> = remote.get(&format!("/v1/namespaces/{namespace}")).await;
+    let found = found.map_err(|failed| match failed.is_not_found() {
+        true => failed.hint(format!("make it first: jackfield namespace create {namespace}")),
+        false => failed,
+    })?;
+    let keys: Option<Vec<PublicKey>> = serde_json::from_value(found["keyset"]["keys"].clone()).ok();
+    let Some(keys) = keys else {
+        let message = format!("the namespace `{namespace}` has no keys yet, so nobody can sign for it");
+        return Err(Failed::new(Kind::Refused, "keyset-missing", message)
+            .hint(format!("say that this one signs for it: jackfield namespace keyset {namespace} --key {name}")));
+    };
+    if keys.iter().any(|known| known.id() == *key) {
+        return Ok(());
+    }
+    let names = KeyNames::of(context);
+    let known: Vec<String> = keys.iter().map(|known| names.shown(&known.id())).collect();
+    let message = format!("the key `{name}` is none of the keys of `{namespace}`");
+    Err(Failed::new(Kind::Refused, "signer-unknown", message)
+        .hint(format!("its keys are {}; another one: jackfield namespace keyset {namespace} --help", known.join(", "))))
 }
 
 /// Nothing is uploaded that the registry would turn away: the same rules, here.

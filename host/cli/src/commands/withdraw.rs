@@ -45,7 +45,16 @@ pub(crate) async fn run(flags: flags::TakeBack, action: StatusAction, context: &
         }
         None => json!({ "order": { "action": action, "reason": flags.reason, "days": flags.days } }),
     };
-    let taken: Value = remote.post(&format!("{at}/status"), &body).await?;
+    let taken: Result<Value, Failed> = remote.post(&format!("{at}/status"), &body).await;
+    let taken = taken.map_err(|failed| match (&flags.key, failed.code()) {
+        // Without a key it is an operator's order.
+        (None, "forbidden") => failed.hint(format!(
+            "as its owner, sign it with a key of the namespace: jackfield {} {} --reason … --key NAME",
+            action.as_str(),
+            flags.release
+        )),
+        _ => failed,
+    })?;
     context.ui.answer(&taken, |page| {
         page.line(&format!("Taken in: {} {}.", action.as_str(), flags.release));
         page.fields([("statement", shown(&taken["statement"]))]);
