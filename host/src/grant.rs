@@ -11,6 +11,7 @@ pub use jackfield_broker::attach::Source;
 use jackfield_package::{
     Label, Manifest, Refusal,
     egress::{Any, HostPattern, Method, Methods, Ports},
+    schema::Schema,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -72,6 +73,55 @@ impl Grant {
             OperationGrant::Only(names) => names.iter().any(|known| known.as_str() == name),
         }
     }
+
+    /// Whether it makes sense for what the manifest asks. It may be wider than the manifest in its destinations, since the
+    /// intersection decides; what can only be a slip is refused.
+    pub(crate) fn fits(&self, manifest: &Manifest) -> Result<(), Refusal> {
+        config_fits(manifest, &self.config)?;
+        for id in self.credentials.keys() {
+            if !manifest.auth.iter().any(|auth| auth.id == *id) {
+                let known: Vec<_> = manifest.auth.iter().map(|auth| auth.id.as_str()).collect();
+                let message = format!("`{}` asks for no credential `{id}`", manifest.name);
+                return Err(Refusal::new("grant-credential-unknown", message).hint(match known[..] {
+                    [] => "it asks for none".to_owned(),
+                    _ => format!("it asks for: {}", known.join(", ")),
+                }));
+            }
+        }
+        if let OperationGrant::Only(names) = &self.operations
+            && let Some(unknown) = names.iter().find(|name| manifest.operation(name.as_str()).is_none())
+        {
+            let known: Vec<_> = manifest.operations.iter().map(|operation| operation.name.as_str()).collect();
+            return Err(Refusal::new("operation-unknown", format!("`{}` has no operation `{unknown}`", manifest.name))
+                .hint(format!("it has: {}", known.join(", "))));
+        }
+        for (limit, value) in &self.limits {
+            if *value > limit.ceiling() || *value == 0 {
+                let message =
+                    format!("the limit `{limit}` can't be {value}: expected 1 to {} {}", limit.ceiling(), limit.unit());
+                return Err(Refusal::new("grant-limit-out-of-range", message));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn config_fits(manifest: &Manifest, config: &Map<String, Value>) -> Result<(), Refusal> {
+    let Some(schema) = &manifest.config else {
+        if config.is_empty() {
+            return Ok(());
+        }
+        return Err(Refusal::new("grant-config-invalid", format!("`{}` takes no settings", manifest.name)));
+    };
+    let faults = Schema::compile(schema)?.faults(&Value::Object(config.clone()));
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "grant-config-invalid",
+        format!("the settings do not fit `{}`: {}", manifest.name, faults.join("; ")),
+    )
+    .hint(format!("its settings are, as JSON Schema: {schema}")))
 }
 
 /// Whether a host is an address that no connector reaches unless its admin wrote it down.

@@ -286,8 +286,9 @@ pub(crate) const STATUS: &str = "\
 Examples:
   jackfield status
   jackfield status --offline
+  jackfield status --disable-revoked --output json
 
-Exit code 3 if something installed should not be run.";
+Exit code 3 if something installed was taken back (yanked, quarantined, revoked), or does not hold.";
 
 pub(crate) const AUDIT: &str = "\
 Examples:

@@ -1,10 +1,11 @@
 //! The `jackfield` command: the door to packages, keys and the host.
 //!
-//! [`flags`] has every flag on one page; [`commands`] has one file a command, each a `run(flags, &Context)`; [`ui`] and
+//! [`flags`] has every command on one page; [`commands`] has one file a command, each a `run(flags, &Context)`; [`ui`] and
 //! [`page`] write answers to stdout and everything else to stderr; [`error`] renders every failure and owns the exit
 //! codes.
 
 mod asks;
+mod believed_log;
 mod broker;
 mod cargo;
 mod cassette;
@@ -16,18 +17,21 @@ mod examine;
 mod examples;
 mod flags;
 mod installed;
+mod key_names;
 mod monitor;
+mod near;
 mod packages;
 mod page;
 mod passphrase;
 mod project;
-#[allow(dead_code, reason = "each command of a registry uses what it needs")]
 mod remote;
 mod sandbox;
 mod secret;
 mod serving;
+mod statements;
 mod store;
 mod supply;
+mod taken_back;
 mod template;
 mod trusted;
 mod ui;

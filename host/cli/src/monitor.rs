@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    commands::log::newest,
+    believed_log::newest,
     context::{Context, read_bounded},
     error::{Done, Failed, Kind},
     remote::Remote,

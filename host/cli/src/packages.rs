@@ -71,7 +71,10 @@ pub(crate) struct Examined {
 
 impl Examined {
     pub(crate) fn read(component: &Path, evidence: &Evidence, context: &Context) -> Result<Self, Failed> {
-        let package = read_package(component, context)?;
+        let package = read_package(component, context).map_err(|failed| match failed.is_not_found() {
+            true => failed.hint("a package of a registry is named namespace:name; find one: jackfield search TEXT"),
+            false => failed,
+        })?;
         let bundles = read_bundles(component, evidence)?;
         let verification = verify(&package, &bundles, &read_trust(evidence, context)?);
         Ok(Self { package, bundles, verification })

@@ -92,7 +92,10 @@ pub(crate) fn ask(prompt: &str) -> Result<Secret, Failed> {
             Err(Failed::new(Kind::Cancelled, "cancelled", "cancelled: no passphrase was given"))
         }
         // Opening /dev/tty fails in many words where there is no terminal.
-        Err(_) => Err(Failed::usage("passphrase-needed", "a passphrase is needed, and there is no terminal to ask at")
-            .hint("hand it in: --passphrase-file PATH, --passphrase-fd N, or JACKFIELD_PASSPHRASE_FILE=PATH")),
+        Err(_) => {
+            let what = prompt.trim_end_matches([':', ' ']);
+            Err(Failed::usage("passphrase-needed", format!("there is no terminal to ask this at: {what}"))
+                .hint("hand it in: --passphrase-file PATH, --passphrase-fd N, or JACKFIELD_PASSPHRASE_FILE=PATH"))
+        }
     }
 }

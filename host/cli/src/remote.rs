@@ -6,10 +6,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use jackfield_package::limits::BUNDLE_BYTES;
+use jackfield_package::{key::PublicKey, limits::BUNDLE_BYTES, log::VerifierKey};
 use reqwest::{
     Client, Method, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -35,6 +35,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(90);
 /// How often what changes nothing, or changes it to the same, is sent again when the registry says "later".
 const RETRIES: u32 = 4;
+/// What to do about an answer that no registry gives.
+const NOT_A_REGISTRY: &str = "is this a registry's address? See: jackfield registry list; --registry URL names another";
 /// The longest wait that is worth it.
 const RETRY_WAIT: Duration = Duration::from_secs(10);
 
@@ -43,7 +45,23 @@ const RETRY_WAIT: Duration = Duration::from_secs(10);
 pub(crate) struct Remote {
     base: Url,
     token: Option<Zeroizing<String>>,
+    /// Whether JACKFIELD_TOKEN names the token, which no `login` changes.
+    by_environment: bool,
     client: Client,
+}
+
+/// What a registry says about itself, which proves nothing about it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct About {
+    /// Its name: the log's origin, and the audience of statements.
+    pub(crate) origin: String,
+    pub(crate) log_key: VerifierKey,
+    pub(crate) statements_key: PublicKey,
+    #[serde(default)]
+    pub(crate) witness_policy: Option<String>,
+    /// Whether anybody may make himself an account.
+    #[serde(default)]
+    pub(crate) open_registration: bool,
 }
 
 /// What came back that was no refusal.
@@ -97,41 +115,45 @@ impl Remote {
         let base = parse(&named)?;
         let from_environment = std::env::var("JACKFIELD_TOKEN").ok().filter(|token| !token.is_empty());
         let kept = credentials.registries.get(base.as_str()).map(|kept| kept.token.clone());
-        Self::new(base, from_environment.or(kept).map(Zeroizing::new), context)
+        let by_environment = from_environment.is_some();
+        let token = from_environment.or(kept).map(Zeroizing::new);
+        Ok(Self { base, token, by_environment, client: client(context)? })
+    }
+
+    /// The same for what needs an account: nothing is asked of anybody before somebody is signed in.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`]; `unauthenticated`, with the command that signs in.
+    pub(crate) fn signed_in(flags: &RegistryUrl, context: &Context) -> Result<Self, Failed> {
+        let remote = Self::open(flags, context)?;
+        if remote.token.is_some() {
+            return Ok(remote);
+        }
+        let message =
+            format!("this needs an account at {}, and nobody is signed in there from this home", remote.base());
+        Err(Failed::new(Kind::Refused, "unauthenticated", message).hint(remote.how_to_sign_in()))
+    }
+
+    /// The command that gives this home a token.
+    fn how_to_sign_in(&self) -> String {
+        let when = if self.token.is_some() { "again" } else { "first" };
+        let login = format!("sign in {when}: jackfield login --registry {} --user NAME", self.base());
+        match self.by_environment {
+            true => {
+                format!("JACKFIELD_TOKEN goes before what `login` keeps: unset it, or set it to another token\n{login}")
+            }
+            false => login,
+        }
     }
 
     /// The same registry, asked by nobody in particular.
     pub(crate) fn as_nobody(&self) -> Self {
-        Self { base: self.base.clone(), token: None, client: self.client.clone() }
+        Self { base: self.base.clone(), token: None, by_environment: false, client: self.client.clone() }
     }
 
     /// With this token instead, or none.
     pub(crate) fn with_token(flags: &RegistryUrl, token: Option<String>, context: &Context) -> Result<Self, Failed> {
-        Ok(Self { token: token.map(Zeroizing::new), ..Self::open(flags, context)? })
-    }
-
-    fn new(base: Url, token: Option<Zeroizing<String>>, context: &Context) -> Result<Self, Failed> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        roots.add_parsable_certificates(context.root_certificates()?);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let fault = |error: &dyn std::fmt::Display| {
-            Failed::new(Kind::Fault, "registry-unreachable", format!("cannot set up TLS: {error}"))
-        };
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| fault(&error))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .user_agent(concat!("jackfield/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(SILENCE_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| fault(&error))?;
-        Ok(Self { base, token, client })
+        Ok(Self { token: token.map(Zeroizing::new), by_environment: false, ..Self::open(flags, context)? })
     }
 
     /// Its address, without a slash at the end.
@@ -139,14 +161,15 @@ impl Remote {
         self.base.as_str().trim_end_matches('/')
     }
 
-    /// Whether it is asked as somebody.
-    pub(crate) fn has_token(&self) -> bool {
-        self.token.is_some()
-    }
-
     /// The JSON at a path such as `/v1/me`.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
         self.json(self.send(Method::GET, path, Outgoing::default()).await?, path)
+    }
+
+    /// What the registry says about itself.
+    pub(crate) async fn about(&self) -> Result<About, Failed> {
+        let about: Result<About, Failed> = self.get("/.well-known/jackfield.json").await;
+        about.map_err(|failed| if failed.is_not_found() { failed.hint(NOT_A_REGISTRY) } else { failed })
     }
 
     /// The bytes at a path, of at most that many.
@@ -242,6 +265,7 @@ impl Remote {
                 "registry-answer-malformed",
                 format!("{}{path} answered with what this version does not read: {error}", self.base()),
             )
+            .hint(NOT_A_REGISTRY)
         })
     }
 
@@ -253,7 +277,11 @@ impl Remote {
             message = error.to_string();
             cause = error.source();
         }
-        Failed::new(Kind::Fault, "registry-unreachable", format!("cannot ask the registry {}: {message}", self.base()))
+        let why = message.split(" (os error").next().unwrap_or(&message).to_lowercase();
+        let message = format!("cannot ask the registry {}: {why}", self.base());
+        Failed::new(Kind::Fault, "registry-unreachable", message).hint(
+            "is that its address, and does it run? What is installed goes on without it; --registry URL names another",
+        )
     }
 
     /// As the registry puts it: problem details, or the OCI specification's errors.
@@ -266,6 +294,7 @@ impl Remote {
         let told: Value = serde_json::from_slice(body).unwrap_or_default();
         let oci = &told["errors"][0];
         let text = |value: &Value| value.as_str().map(str::to_owned);
+        let code_of_nobody = told["code"].is_null() && oci["code"].is_null();
         let code = text(&told["code"])
             .or_else(|| text(&oci["code"]).map(|code| code.to_lowercase().replace('_', "-")))
             .unwrap_or_else(|| "registry-refused".to_owned());
@@ -273,10 +302,13 @@ impl Remote {
             .or_else(|| text(&oci["message"]))
             .unwrap_or_else(|| format!("{} answered {status}", self.base()));
         let mut failed = Failed::new(kind, code, message).detail("status", status.as_u16());
-        if let Some(hint) = text(&told["hint"]) {
+        if status == StatusCode::UNAUTHORIZED && failed.code() != "login-failed" {
+            // The registry speaks to any client; this one knows the command.
+            failed = failed.hint(self.how_to_sign_in());
+        } else if let Some(hint) = text(&told["hint"]) {
             failed = failed.hint(hint);
-        } else if status == StatusCode::UNAUTHORIZED {
-            failed = failed.hint(format!("sign in: jackfield login --registry {}", self.base()));
+        } else if code_of_nobody && !status.is_server_error() {
+            failed = failed.hint(NOT_A_REGISTRY);
         }
         match headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) {
             Some(after) => failed.detail("retry_after", after),
@@ -285,11 +317,28 @@ impl Remote {
     }
 }
 
-impl Answer {
-    /// The tag of this version of it, if it has one.
-    pub(crate) fn etag(&self) -> Option<&str> {
-        self.headers.get(ETAG).and_then(|value| value.to_str().ok())
-    }
+/// What asks: TLS with the built-in roots and those of `--ca-file`, no redirects.
+fn client(context: &Context) -> Result<Client, Failed> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    roots.add_parsable_certificates(context.root_certificates()?);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let fault = |error: &dyn std::fmt::Display| {
+        Failed::new(Kind::Fault, "registry-unreachable", format!("cannot set up TLS: {error}"))
+    };
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| fault(&error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!("jackfield/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(SILENCE_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|error| fault(&error))
 }
 
 /// What it says, else a little longer each time.
@@ -301,8 +350,13 @@ fn wait_for(headers: &HeaderMap, tries: u32) -> Duration {
 /// A registry's address: https, or http to this machine.
 fn parse(text: &str) -> Result<Url, Failed> {
     let malformed = |why: &str| {
-        Failed::usage("registry-url-malformed", format!("`{text}` is not a registry's address: {why}"))
-            .hint("such as https://registry.example or http://127.0.0.1:8787")
+        let failed = Failed::usage("registry-url-malformed", format!("`{text}` is not a registry's address: {why}"));
+        let local = ["localhost", "127.", "[::1]"].iter().any(|host| text.starts_with(host));
+        failed.hint(match (text.contains("://"), local) {
+            (true, _) => "such as https://registry.example or http://127.0.0.1:8787".to_owned(),
+            (false, true) => format!("did you mean http://{text}?"),
+            (false, false) => format!("did you mean https://{text}?"),
+        })
     };
     let mut url = Url::parse(text).map_err(|error| malformed(&error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {

@@ -92,7 +92,15 @@ impl KeyStore {
         let path = self.secret_path(name);
         let bytes = Zeroizing::new(read_bounded(&path, "the key", KEY_PEM_BYTES as u64)?);
         let pem = std::str::from_utf8(&bytes).map_err(|_| not_pem(&path))?;
-        Ok(SigningKey::from_pem(pem, &passphrase()?)?)
+        SigningKey::from_pem(pem, &passphrase()?).map_err(|refusal| {
+            match refusal.code {
+                "key-passphrase-wrong" => refusal.hint(format!(
+                    "it is the passphrase of the key `{name}`, and no password of an account; nobody can recover it"
+                )),
+                _ => refusal,
+            }
+            .into()
+        })
     }
 
     /// A key's public half.

@@ -15,14 +15,16 @@ use jackfield_package::{
     verify::Step,
 };
 use reqwest::Method;
-use semver::VersionReq;
+use semver::{Version, VersionReq};
 use serde::Deserialize;
 
 use crate::{
     context::Context,
     error::{Done, Failed},
     flags::RegistryUrl,
+    near,
     remote::{Outgoing, Remote},
+    taken_back::Against,
     trusted::Trusted,
 };
 
@@ -44,7 +46,7 @@ impl Wanted {
         let range = match range {
             None => Ok(None),
             // A whole version means that version, not what is compatible with it.
-            Some(text) => match text.parse::<semver::Version>() {
+            Some(text) => match text.parse::<Version>() {
                 Ok(version) => VersionReq::parse(&format!("={version}")).map(Some),
                 Err(_) => VersionReq::parse(text).map(Some),
             },
@@ -63,7 +65,7 @@ pub(crate) struct Supply<'c> {
     pub(crate) policy: HostPolicy,
     pub(crate) registry: TrustedRegistry,
     remote: Remote,
-    context: &'c Context,
+    pub(crate) context: &'c Context,
 }
 
 /// What a registry says that there is of a package.
@@ -71,6 +73,8 @@ pub(crate) struct Listed {
     pub(crate) index: IndexStatement,
     /// The release that was asked for, or the reason against it.
     pub(crate) resolved: Result<Resolved, Failed>,
+    /// What is known against the release that is installed.
+    pub(crate) installed: Option<Against>,
 }
 
 /// What came of asking for a release.
@@ -79,6 +83,8 @@ pub(crate) struct Found {
     pub(crate) index: Option<IndexStatement>,
     pub(crate) steps: Vec<Step>,
     pub(crate) verdict: Result<Good, Failed>,
+    /// What is known against the release that is installed.
+    pub(crate) installed: Option<Against>,
 }
 
 /// A release that may be installed, with all that shows it.
@@ -94,9 +100,8 @@ impl<'c> Supply<'c> {
     pub(crate) fn open(flags: &RegistryUrl, origin: Option<&str>, context: &'c Context) -> Result<Self, Failed> {
         let trusted = Trusted::of(context);
         let policy = trusted.policy()?;
-        let same = |a: &str, b: &str| a.trim_end_matches('/') == b.trim_end_matches('/');
         let found = match (&flags.registry, origin, policy.registries.as_slice()) {
-            (Some(url), _, all) => all.iter().find(|registry| same(&registry.url, url)),
+            (Some(url), ..) => policy.registry_at(url),
             (None, Some(origin), _) => policy.registry(origin),
             (None, None, [only]) => Some(only),
             (None, None, _) => None,
@@ -108,8 +113,10 @@ impl<'c> Supply<'c> {
                 (None, _) => "this host believes several registries, and none is named".to_owned(),
             };
             let url = flags.registry.as_deref().unwrap_or("URL");
-            Failed::usage("registry-not-trusted", message)
-                .hint(format!("jackfield registry add {url}\nor say which: --registry URL"))
+            Failed::usage("registry-not-trusted", message).hint(match (&flags.registry, policy.registries.len()) {
+                (None, 1..) => "say which: --registry URL; see: jackfield registry list".to_owned(),
+                _ => format!("pin its keys first: jackfield registry add {url}"),
+            })
         })?;
         let remote = Remote::open(&RegistryUrl { registry: Some(registry.url.clone()) }, context)?;
         Ok(Self { trusted, policy, registry, remote, context })
@@ -140,26 +147,33 @@ impl<'c> Supply<'c> {
     /// The package's index, as the registry shows it now. Nothing is verified.
     async fn index(&self, name: &PackageName) -> Result<Bundle, Failed> {
         let path = format!("/v1/index/{}/{}", name.namespace(), name.name());
-        Ok(Bundle::parse_index(&self.remote.get_bytes(&path, INDEX_BUNDLE_BYTES).await?)?)
+        match self.remote.get_bytes(&path, INDEX_BUNDLE_BYTES).await {
+            Ok(bytes) => Ok(Bundle::parse_index(&bytes)?),
+            Err(failed) => Err(near::unknown(failed, name, &self.remote).await),
+        }
     }
 
     /// What there is now, and which release a query means.
     pub(crate) async fn list(&self, query: &Query, automatic: bool) -> Result<Listed, Failed> {
         let seen = self.trusted.seen(&self.registry, &query.name)?;
         let bundle = self.index(&query.name).await?;
-        let Resolution { index, verdict, misbehaviour, .. } =
+        let Resolution { index, meant, verdict, misbehaviour, .. } =
             resolve(&bundle, query, &self.admitting(&seen, None, automatic)?);
         if let Some(lie) = &misbehaviour {
             self.caught(lie)?;
         }
-        let resolved = verdict.map_err(Failed::from);
-        match index {
-            None => Err(resolved.err().unwrap_or_else(|| Failed::usage("index-malformed", "there is no index"))),
-            Some(index) => {
-                self.trusted.saw_index(&self.registry, &index, &bundle)?;
-                Ok(Listed { index, resolved })
-            }
-        }
+        let (index, verdict) = match (index, verdict) {
+            (Some(index), verdict) => (index, verdict),
+            (None, Err(refusal)) => return Err(refusal.into()),
+            (None, Ok(_)) => return Err(Failed::usage("index-malformed", "there is no index")),
+        };
+        self.trusted.saw_index(&self.registry, &index, &bundle)?;
+        let installed = self.against_installed(&index).await?;
+        let resolved = match verdict {
+            Ok(resolved) => Ok(resolved),
+            Err(refusal) => Err(self.explained(refusal, meant.as_ref(), installed.as_ref(), Some(&index)).await),
+        };
+        Ok(Listed { index, resolved, installed })
     }
 
     /// Asks for a release and holds it against everything. Installs nothing, but remembers what was seen.
@@ -168,23 +182,26 @@ impl<'c> Supply<'c> {
         let origin = &self.registry.origin;
         let seen = self.trusted.seen(&self.registry, name)?;
         let index = self.index(name).await?;
-        let resolution = resolve(&index, query, &self.admitting(&seen, None, automatic)?);
-        let mut steps = resolution.steps;
-        let listed = resolution.index;
-        if let Some(lie) = &resolution.misbehaviour {
+        let Resolution { mut steps, index: listed, meant, verdict, misbehaviour } =
+            resolve(&index, query, &self.admitting(&seen, None, automatic)?);
+        if let Some(lie) = &misbehaviour {
             self.caught(lie)?;
         }
-        let resolved = match resolution.verdict {
-            Ok(resolved) => resolved,
-            Err(refusal) => return Ok(Found { index: listed, steps, verdict: Err(refusal.into()) }),
-        };
-
+        let mut installed = None;
         if let Some(listed) = &listed {
             self.trusted.saw_index(&self.registry, listed, &index)?;
+            installed = self.against_installed(listed).await?;
         }
+        let resolved = match verdict {
+            Ok(resolved) => resolved,
+            Err(refusal) => {
+                let failed = self.explained(refusal, meant.as_ref(), installed.as_ref(), listed.as_ref()).await;
+                return Ok(Found { index: listed, steps, verdict: Err(failed), installed });
+            }
+        };
+
         let package = Package::parse(self.component(&resolved).await?)?;
-        let base = format!("/v1/packages/{}/{}/{}", name.namespace(), name.name(), resolved.release().version);
-        let evidence = Evidence::parse(&self.remote.get_bytes(&format!("{base}/evidence"), EVIDENCE_BYTES).await?)?;
+        let evidence = self.evidence(name, &resolved.release().version).await?;
         let head = self.head(&seen, &evidence).await?;
         let context = self.admitting(&seen, Some(&head), automatic)?;
         let offer = Offer { resolved: &resolved, package: &package, evidence: &evidence };
@@ -198,12 +215,23 @@ impl<'c> Supply<'c> {
                 self.trusted.saw_checkpoint(origin, &admitted.checkpoint)?;
                 Ok(Good { resolved, admitted, index, evidence })
             }
-            Err(refusal) => Err(refusal.into()),
+            Err(refusal) => {
+                if let (None, Some(listed)) = (&installed, &listed) {
+                    installed = self.against_silently(resolved.release(), &evidence, listed)?;
+                }
+                Err(refusal.into())
+            }
         };
-        Ok(Found { index: listed, steps, verdict })
+        Ok(Found { index: listed, steps, verdict, installed })
     }
 
-    fn admitting<'a>(
+    /// All that the registry has to show for a release. Nothing is verified.
+    pub(crate) async fn evidence(&self, name: &PackageName, version: &Version) -> Result<Evidence, Failed> {
+        let path = format!("/v1/packages/{}/{}/{version}/evidence", name.namespace(), name.name());
+        Ok(Evidence::parse(&self.remote.get_bytes(&path, EVIDENCE_BYTES).await?)?)
+    }
+
+    pub(crate) fn admitting<'a>(
         &'a self,
         seen: &'a Seen,
         head: Option<&'a Head>,

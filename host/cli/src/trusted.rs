@@ -163,16 +163,23 @@ impl Trusted {
     /// What was seen of a registry and a package.
     pub(crate) fn seen(&self, registry: &TrustedRegistry, name: &PackageName) -> Result<Seen, Failed> {
         let checkpoint = self.seen_checkpoint(&registry.origin)?;
-        let path = self.home.join(Self::index_file(&registry.origin, name));
-        let index_log_size = match path.exists() {
-            true => {
-                let bundle = Bundle::parse_index(&read_bounded(&path, "the index", INDEX_BUNDLE_BYTES as u64)?)?;
-                let payload = bundle.envelope().verified_payload(&registry.statements_key)?;
-                IndexStatement::from_verified_payload(payload)?.log_size
-            }
-            false => 0,
-        };
+        let index_log_size = self.seen_index(registry, name)?.map_or(0, |index| index.log_size);
         Ok(Seen { checkpoint, index_log_size })
+    }
+
+    /// The last index of a package that was resolved by.
+    pub(crate) fn seen_index(
+        &self,
+        registry: &TrustedRegistry,
+        name: &PackageName,
+    ) -> Result<Option<IndexStatement>, Failed> {
+        let path = self.home.join(Self::index_file(&registry.origin, name));
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bundle = Bundle::parse_index(&read_bounded(&path, "the index", INDEX_BUNDLE_BYTES as u64)?)?;
+        let payload = bundle.envelope().verified_payload(&registry.statements_key)?;
+        Ok(Some(IndexStatement::from_verified_payload(payload)?))
     }
 
     fn seen_checkpoint(&self, origin: &str) -> Result<Option<SignedNote>, Failed> {

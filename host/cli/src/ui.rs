@@ -8,6 +8,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     error::{Done, Failed, Kind, warning_json, write_hint},
@@ -79,6 +80,10 @@ impl Ui {
 
     /// What to do about the line before it, on stderr.
     pub(crate) fn hint(&self, text: &str) {
+        if self.is_json() {
+            let _ = writeln!(anstream::stderr(), "{}", plain_json(&json!({ "hint": text }).to_string()));
+            return;
+        }
         let _ = write_hint(text, &mut anstream::stderr());
     }
 

@@ -10,7 +10,8 @@ use jackfield_host::{
     grant::{EgressGrant, Source},
     limits::Limit,
 };
-use jackfield_package::Label;
+use jackfield_package::{Digest, Label, PackageName, Refusal};
+use semver::Version;
 
 use crate::error::Failed;
 
@@ -203,17 +204,40 @@ impl FromStr for OperationName {
 
 /// A name. Its refusal is shown without its code, which is not for a person.
 pub(crate) fn label(text: &str) -> Result<Label, String> {
-    text.parse().map_err(|refusal: jackfield_package::Refusal| refusal.message)
+    text.parse().map_err(|refusal: Refusal| refusal.message)
+}
+
+/// What a log can show: one statement, or all of a release.
+#[derive(Clone, Debug)]
+pub(crate) enum Provable {
+    Statement(Digest),
+    Release(PackageName, Version),
+}
+
+impl FromStr for Provable {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let said = |refusal: Refusal| refusal.message;
+        if text.starts_with("sha256:") {
+            return text.parse().map(Self::Statement).map_err(said);
+        }
+        let (name, version) = text
+            .split_once('@')
+            .ok_or("expected a statement's digest, sha256:…, or NAME@VERSION, such as acme:crm@1.2.0")?;
+        let version = version.parse().map_err(|error| format!("`{version}` is not a version: {error}"))?;
+        Ok(Self::Release(name.parse().map_err(said)?, version))
+    }
 }
 
 /// A package's name.
-pub(crate) fn package(text: &str) -> Result<jackfield_package::PackageName, String> {
-    text.parse().map_err(|refusal: jackfield_package::Refusal| refusal.message)
+pub(crate) fn package(text: &str) -> Result<PackageName, String> {
+    text.parse().map_err(|refusal: Refusal| refusal.message)
 }
 
 /// How bad a fault is.
 pub(crate) fn severity(text: &str) -> Result<jackfield_package::advisory::Severity, String> {
-    text.parse().map_err(|refusal: jackfield_package::Refusal| refusal.message)
+    text.parse().map_err(|refusal: Refusal| refusal.message)
 }
 
 /// A public key, 64 hex digits.
@@ -223,7 +247,7 @@ pub(crate) fn public_key(text: &str) -> Result<jackfield_package::key::PublicKey
 
 /// A destination. Its refusal carries a hint, which clap would drop.
 pub(crate) fn egress(text: &str) -> Result<EgressGrant, String> {
-    text.parse().map_err(|refusal: jackfield_package::Refusal| match refusal.hint {
+    text.parse().map_err(|refusal: Refusal| match refusal.hint {
         Some(hint) => format!("{}; {hint}", refusal.message),
         None => refusal.message,
     })

@@ -223,7 +223,8 @@ fn keys_are_made_shown_and_listed() {
             code: 0,
             stdout: "Made the key `release`.\n  keyid  HEX\n  file   DIR/home/keys/release.pem\n".to_owned(),
             stderr: "Nobody trusts it yet. On this machine: jackfield trust add release\n\
-                     For others: jackfield key show release > release.pub.pem\n"
+                     For others: jackfield key show release > release.pub.pem\n\
+                     For a namespace of a registry: jackfield namespace keyset NAMESPACE --key release\n"
                 .to_owned(),
         }
     );
@@ -275,7 +276,10 @@ fn a_passphrase_comes_from_a_file_or_a_descriptor_and_is_never_empty() {
     std::fs::write(desk.path("wrong"), "incorrect horse").unwrap();
     assert_eq!(
         desk.run(&["sign", "weather.wasm", "--key", "b", "--passphrase-file", "wrong"]),
-        refused("error: the key can't be decrypted: the passphrase is wrong, or the file is damaged\n")
+        refused(
+            "error: the key can't be decrypted: the passphrase is wrong, or the file is damaged\n  \
+                     hint: it is the passphrase of the key `b`, and no password of an account; nobody can recover it\n"
+        )
     );
 }
 

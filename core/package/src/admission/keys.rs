@@ -4,13 +4,15 @@
 use super::{
     evidence::{Evidence, Logged},
     policy::{KeysetPin, TrustedRegistry},
+    taken_back::TakenBack,
 };
 use crate::{
     Digest, Label, PackageName, Refusal,
     key::{KeyId, PublicKey},
     log::Checkpoint,
     statement::{
-        Bundle, KeysetStatement, StatusAction, StatusStatement, StatusSubject, accept_keyset, accept_recovery, quorum,
+        Bundle, KeysetStatement, ReleaseStatus, StatusAction, StatusStatement, StatusSubject, accept_keyset,
+        accept_recovery, quorum,
     },
 };
 
@@ -159,7 +161,40 @@ pub(super) struct Statuses {
 struct Said {
     index: u64,
     authority: Authority,
+    signer: KeyId,
+    /// The statement's.
+    digest: Digest,
     status: StatusStatement,
+}
+
+impl Said {
+    /// What became of a release by it; nothing by what gives it back.
+    fn of_release(&self) -> Option<ReleaseStatus> {
+        match self.status.action {
+            StatusAction::Yank => Some(ReleaseStatus::Yanked),
+            StatusAction::Quarantine => Some(ReleaseStatus::Quarantined),
+            StatusAction::Revoke => Some(ReleaseStatus::Revoked),
+            StatusAction::Lift => None,
+        }
+    }
+
+    fn against(&self, status: ReleaseStatus) -> TakenBack {
+        let StatusStatement { subject, reason, by, expires, .. } = &self.status;
+        TakenBack {
+            status,
+            reason: reason.clone(),
+            by: by.clone(),
+            by_registry: self.authority == Authority::Registry,
+            signer: self.signer,
+            revoked_key: match subject {
+                StatusSubject::Key { key, .. } => Some(*key),
+                StatusSubject::Release { .. } => None,
+            },
+            statement: self.digest,
+            log_index: self.index,
+            expires: *expires,
+        }
+    }
 }
 
 impl Statuses {
@@ -192,7 +227,8 @@ impl Statuses {
             let status = StatusStatement::from_verified_payload(quorum::verified(&logged.bundle, key)?)?;
             super::resolve::same("audience-mismatch", "the status's registry", &registry.origin, &status.registry)?;
             logged.included(key, checkpoint)?;
-            all.push(Said { index: logged.index, authority, status });
+            let digest = Digest::of(&logged.bundle.clone().without_log_entries().to_bytes());
+            all.push(Said { index: logged.index, authority, signer: *hint, digest, status });
         }
         all.sort_by_key(|said| said.index);
         Ok(Self { all })
@@ -230,25 +266,45 @@ impl Statuses {
         })
     }
 
+    /// The revocation that makes void what this key signed at that index.
+    fn revocation(&self, namespace: &Label, key: &KeyId, at: u64) -> Option<&Said> {
+        let is_it = |subject: &StatusSubject| matches!(subject, StatusSubject::Key { namespace: of, key: id } if of == namespace && id == key);
+        let reaches =
+            |said: &&Said| said.status.action == StatusAction::Revoke && said.status.since_index.unwrap_or(0) <= at;
+        self.standing(is_it).into_iter().find(reaches)
+    }
+
+    /// The same as a word against what the key signed.
+    pub(super) fn against_key(&self, namespace: &Label, key: &KeyId, at: u64) -> Option<TakenBack> {
+        self.revocation(namespace, key, at).map(|said| said.against(ReleaseStatus::Revoked))
+    }
+
     /// Whether what this key signed at that index is void.
     ///
     /// # Errors
     /// `key-revoked`.
     pub(super) fn key_is_good(&self, namespace: &Label, key: &KeyId, at: u64) -> Result<(), Refusal> {
-        let is_it = |subject: &StatusSubject| matches!(subject, StatusSubject::Key { namespace: of, key: id } if of == namespace && id == key);
-        for said in self.standing(is_it) {
-            let since = said.status.since_index.unwrap_or(0);
-            if said.status.action == StatusAction::Revoke && since <= at {
-                return Err(Refusal::new(
-                    "key-revoked",
-                    format!(
-                        "key {key} signed entry {at}, and is revoked since entry {since}: {}",
-                        crate::refusal::shown(&said.status.reason)
-                    ),
-                ));
-            }
-        }
-        Ok(())
+        let Some(Said { status, .. }) = self.revocation(namespace, key, at) else { return Ok(()) };
+        let (since, reason) = (status.since_index.unwrap_or(0), crate::refusal::shown(&status.reason));
+        let message = format!("key {key} signed entry {at}, and is revoked since entry {since}: {reason}");
+        Err(Refusal::new("key-revoked", message))
+    }
+
+    /// The strongest word that stands against a release, and of two as strong the later. A yank is none against one that is
+    /// `locked`.
+    pub(super) fn against_release(
+        &self,
+        name: &PackageName,
+        component: Digest,
+        locked: bool,
+        now: i64,
+    ) -> Option<TakenBack> {
+        let is_it = |subject: &StatusSubject| matches!(subject, StatusSubject::Release { name: of, component: digest, .. } if of == name && *digest == component);
+        let standing = self.standing(is_it).into_iter().filter(|said| said.status.expires.is_none_or(|end| end > now));
+        let words = standing.filter_map(|said| Some(said.against(said.of_release()?)));
+        words
+            .filter(|said| !(locked && said.status == ReleaseStatus::Yanked))
+            .max_by_key(|said| (said.status, said.log_index))
     }
 
     /// Whether a release may be installed.
@@ -262,23 +318,17 @@ impl Statuses {
         locked: bool,
         now: i64,
     ) -> Result<(), Refusal> {
-        let is_it = |subject: &StatusSubject| matches!(subject, StatusSubject::Release { name: of, component: digest, .. } if of == name && *digest == component);
-        for said in self.standing(is_it) {
-            let StatusStatement { action, reason, expires, by, .. } = &said.status;
-            if expires.is_some_and(|expires| expires <= now) {
-                continue;
-            }
-            let (code, word) = match action {
-                StatusAction::Yank if locked => continue,
-                StatusAction::Yank => ("release-yanked", "yanked"),
-                StatusAction::Quarantine => ("release-quarantined", "put in quarantine"),
-                StatusAction::Revoke => ("release-revoked", "revoked"),
-                StatusAction::Lift => continue,
-            };
-            let (by, reason) = (crate::refusal::shown(by), crate::refusal::shown(reason));
-            return Err(Refusal::new(code, format!("the release was {word} by {by}: {reason}")));
-        }
-        Ok(())
+        let Some(TakenBack { status, by, reason, .. }) = self.against_release(name, component, locked, now) else {
+            return Ok(());
+        };
+        let (code, word) = match status {
+            ReleaseStatus::Released => return Ok(()),
+            ReleaseStatus::Yanked => ("release-yanked", "yanked"),
+            ReleaseStatus::Quarantined => ("release-quarantined", "put in quarantine"),
+            ReleaseStatus::Revoked => ("release-revoked", "revoked"),
+        };
+        let (by, reason) = (crate::refusal::shown(&by), crate::refusal::shown(&reason));
+        Err(Refusal::new(code, format!("the release was {word} by {by}: {reason}")))
     }
 }
 

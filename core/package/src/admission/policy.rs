@@ -27,6 +27,8 @@ pub struct HostPolicy {
     pub denied_imports: Vec<String>,
     /// The least severity of an advisory with which nothing is installed; below, it is a warning.
     pub refuse_advisories: RefuseAdvisories,
+    /// What is done about a release that is installed, when a command learns that it was revoked.
+    pub when_revoked: WhenRevoked,
     /// Whether a registry is told which of its releases is installed here, for its count. It learns the release, and what it
     /// learns of whoever asks for anything: an address.
     pub report_installs: bool,
@@ -50,6 +52,7 @@ impl Default for HostPolicy {
             minimum_age_hours: 72,
             denied_imports: Vec::new(),
             refuse_advisories: RefuseAdvisories::High,
+            when_revoked: WhenRevoked::Tell,
             report_installs: true,
             freshness: Freshness::default(),
             registries: Vec::new(),
@@ -65,6 +68,11 @@ impl HostPolicy {
     /// The registry of this origin.
     pub fn registry(&self, origin: &str) -> Option<&TrustedRegistry> {
         self.registries.iter().find(|registry| registry.origin == origin)
+    }
+
+    /// The registry that is reached at this address; a slash at the end makes no difference.
+    pub fn registry_at(&self, url: &str) -> Option<&TrustedRegistry> {
+        self.registries.iter().find(|registry| registry.url.trim_end_matches('/') == url.trim_end_matches('/'))
     }
 
     /// Microseconds that a release must have been out.
@@ -143,6 +151,17 @@ pub enum WhenStale {
     Refuse,
     /// Say so and go on: for a host that is often cut off.
     Warn,
+}
+
+/// What to do about an installed release that was revoked. To tell is the default: a kill list that names the wrong release
+/// stops every host that heeds it at once, and an admin who is told can still switch it off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenRevoked {
+    /// Say so; it goes on running.
+    Tell,
+    /// Switch the installation off as well.
+    Disable,
 }
 
 /// From which severity on an advisory refuses.

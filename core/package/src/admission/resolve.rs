@@ -17,6 +17,8 @@ use crate::{
 
 /// How far the registry's clock may be ahead, in microseconds.
 const SKEW: i64 = 600_000_000;
+/// Versions that a refusal names: as many as a person takes in at a glance.
+const VERSIONS_SHOWN: usize = 8;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +101,8 @@ pub struct Resolution {
     pub steps: Vec<Step>,
     /// The index, once its signature, its age and its growth are found right.
     pub index: Option<IndexStatement>,
+    /// The release that is meant, whether or not it may be installed.
+    pub meant: Option<IndexRelease>,
     /// The release, or the first reason against it.
     pub verdict: Result<Resolved, Refusal>,
     /// Where the registry contradicts itself.
@@ -114,14 +118,17 @@ pub struct Resolution {
 pub fn resolve(index: &Bundle, query: &Query, context: &Context<'_>) -> Resolution {
     let mut log = StepLog::default();
     let (mut misbehaviour, mut warnings) = (None, Vec::new());
-    let (index, verdict) = match read(index, query, context, &mut log, &mut misbehaviour, &mut warnings) {
-        Ok(index) => {
-            let verdict = pick(&index, query, context, &mut log, warnings);
-            (Some(index), verdict)
-        }
-        Err(refusal) => (None, Err(refusal)),
+    let (index, meant, verdict) = match read(index, query, context, &mut log, &mut misbehaviour, &mut warnings) {
+        Ok(index) => match choose(&index, query, context, &mut log) {
+            Ok(release) => {
+                let verdict = judge(&index, &release, query, context, &mut log, warnings);
+                (Some(index), Some(release), verdict)
+            }
+            Err(refusal) => (Some(index), None, Err(refusal)),
+        },
+        Err(refusal) => (None, None, Err(refusal)),
     };
-    Resolution { steps: log.steps, index, verdict, misbehaviour }
+    Resolution { steps: log.steps, index, meant, verdict, misbehaviour }
 }
 
 /// The index, if it is this registry's word about this package, of today, and no older than an earlier one.
@@ -169,16 +176,16 @@ fn read(
     Ok(index)
 }
 
-fn pick(
+/// The release that a query means.
+fn choose(
     index: &IndexStatement,
     query: &Query,
     context: &Context<'_>,
     log: &mut StepLog,
-    mut warnings: Vec<String>,
-) -> Result<Resolved, Refusal> {
+) -> Result<IndexRelease, Refusal> {
     let locked = |release: &IndexRelease| query.locked == Some(release.component);
     let wanted = query.range.as_ref().map_or_else(|| "the newest".to_owned(), ToString::to_string);
-    let release = log.step("resolve", format!("{wanted} of {} releases", index.releases.len()), || {
+    log.step("resolve", format!("{wanted} of {} releases", index.releases.len()), || {
         let in_range = |release: &&IndexRelease| match &query.range {
             Some(range) => range.matches(&release.version),
             None => release.version.pre.is_empty(),
@@ -190,10 +197,24 @@ fn pick(
         let older = older.and_then(newest).filter(|release| here.is_none_or(|here| release.version > *here));
         // Nothing to be had: then say what became of the newest.
         older.or_else(|| newest(open())).or_else(|| newest(candidates())).cloned().ok_or_else(|| {
-            Refusal::new("release-not-found", format!("{} has no release for {wanted}", query.name))
-                .hint(format!("see what there is: jackfield info {}", query.name))
+            Refusal::new("release-not-found", format!("{} has no release for {wanted}", query.name)).hint(format!(
+                "there is {}\nsee: jackfield info {}",
+                listed(index),
+                query.name
+            ))
         })
-    })?;
+    })
+}
+
+/// Whether the release may be taken, by what the index alone says.
+fn judge(
+    index: &IndexStatement,
+    release: &IndexRelease,
+    query: &Query,
+    context: &Context<'_>,
+    log: &mut StepLog,
+    mut warnings: Vec<String>,
+) -> Result<Resolved, Refusal> {
     let waiting = index.releases.iter().filter(|other| {
         let in_range = query.range.as_ref().map_or(other.version.pre.is_empty(), |range| range.matches(&other.version));
         context.automatic && in_range && other.version > release.version && is_young(&query.name, other, context)
@@ -202,13 +223,10 @@ fn pick(
         version: other.version.clone(),
         until: other.released_at.saturating_add(context.policy.minimum_age()),
     });
-    let is_locked = locked(&release);
+    let is_locked = query.locked == Some(release.component);
     log.step("index-status", format!("{} is {}", release.version, release.status.as_str()), || {
-        available(&query.name, &release, is_locked)
+        available(&query.name, release, is_locked)
     })?;
-    if release.status == ReleaseStatus::Yanked {
-        warnings.push(format!("{} {} was yanked", query.name, release.version));
-    }
     let advisories = index.advisories_of(&release.version);
     let exempt = context.policy.exemption(Rule::Advisory, &query.name, &release.version, context.now);
     let refused =
@@ -233,7 +251,7 @@ fn pick(
     let IndexStatement { name, log_size, deprecated, .. } = index;
     Ok(Resolved {
         name: name.clone(),
-        release,
+        release: release.clone(),
         log_size: *log_size,
         deprecated: deprecated.clone(),
         advisories,
@@ -241,6 +259,22 @@ fn pick(
         locked: is_locked,
         warnings,
     })
+}
+
+/// The newest versions of a package, for a person who named none of them.
+fn listed(index: &IndexStatement) -> String {
+    let mut releases: Vec<&IndexRelease> = index.releases.iter().collect();
+    releases.sort_by(|a, b| b.version.cmp(&a.version));
+    let word = |release: &&IndexRelease| match release.status {
+        ReleaseStatus::Released => release.version.to_string(),
+        other => format!("{} ({})", release.version, other.as_str()),
+    };
+    let shown: Vec<String> = releases.iter().take(VERSIONS_SHOWN).map(word).collect();
+    match releases.len().saturating_sub(VERSIONS_SHOWN) {
+        _ if shown.is_empty() => "none at all".to_owned(),
+        0 => shown.join(", "),
+        more => format!("{}, and {more} before", shown.join(", ")),
+    }
 }
 
 fn newest<'r>(releases: impl Iterator<Item = &'r IndexRelease>) -> Option<&'r IndexRelease> {

@@ -53,8 +53,8 @@ pub struct IndexRelease {
     pub status: ReleaseStatus,
 }
 
-/// What has become of a release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What has become of a release; what is worse is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReleaseStatus {
     /// To be had.

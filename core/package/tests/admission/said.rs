@@ -4,13 +4,61 @@ use jackfield_package::{
     Digest,
     admission::{Misbehaviour, policy::Rule},
     log::{Checkpoint, SignedNote, VerifierKey, merkle::leaf_hash},
-    statement::{AuditStatement, ChecksStatement, PublishStatement, StatusAction, StatusStatement, Verdict},
+    statement::{
+        AuditStatement, ChecksStatement, PublishStatement, ReleaseStatus, StatusAction, StatusStatement, Verdict,
+    },
 };
 
 use crate::world::{
     AUDITOR, HOUR, LOG, NOW, ORIGIN, PUBLISHER, STATEMENTS, STRANGER, Slot, TestLog, World, audit, check, checks, key,
-    public, publish, release_status,
+    key_status, public, publish, release_status,
 };
+
+#[test]
+fn what_was_taken_back_says_by_whom_and_why() {
+    fn say(world: &mut World, action: StatusAction, reason: &str, seed: u8) {
+        let status = StatusStatement { reason: reason.into(), ..release_status(&world.package, action) };
+        world.status(&status, seed);
+    }
+    use StatusAction::{Lift, Quarantine, Revoke, Yank};
+    let mut world = World::new();
+    assert_eq!(world.taken_back(), Ok(None));
+    say(&mut world, Yank, "loses rows", PUBLISHER);
+    let word = world.taken_back().expect("evidence").expect("a word");
+    assert_eq!((word.status, word.reason.as_str()), (ReleaseStatus::Yanked, "loses rows"));
+    assert_eq!((word.by.as_str(), word.by_registry, word.signer), ("user:alice", false, public(PUBLISHER).id()));
+    let status = StatusStatement { reason: "loses rows".into(), ..release_status(&world.package, Yank) };
+    assert_eq!(word.statement, Digest::of(&status.sign(&key(PUBLISHER)).to_bytes()));
+
+    // The strongest counts, whatever was said after it, until it ends or is lifted.
+    say(&mut world, Quarantine, "we look at it", STATEMENTS);
+    say(&mut world, Yank, "loses columns", PUBLISHER);
+    let word = world.taken_back().expect("evidence").expect("a word");
+    assert_eq!((word.status, word.by_registry), (ReleaseStatus::Quarantined, true));
+    assert_eq!((word.reason.as_str(), word.expires), ("we look at it", Some(NOW + HOUR)));
+    world.now = NOW + HOUR;
+    assert_eq!(world.taken_back().expect("evidence").expect("a word").reason, "loses columns", "the later of two");
+    say(&mut world, Lift, "mended", PUBLISHER);
+    assert_eq!(world.taken_back(), Ok(None));
+    say(&mut world, Revoke, "steals", STATEMENTS);
+    assert_eq!(world.taken_back().expect("evidence").expect("a word").status, ReleaseStatus::Revoked);
+
+    // Revoked by way of its key.
+    let mut world = World::new();
+    world.status(&key_status(PUBLISHER, Revoke, None), STATEMENTS);
+    let word = world.taken_back().expect("evidence").expect("a word");
+    assert_eq!((word.status, word.revoked_key), (ReleaseStatus::Revoked, Some(public(PUBLISHER).id())));
+    assert_eq!(word.reason, "stolen");
+
+    // A word that is not in the log, or by nobody who may, is none.
+    let mut world = World::new();
+    say(&mut world, Revoke, "mine is better", STRANGER);
+    assert_eq!(world.taken_back(), Err("status-signer"));
+    let mut world = World::new();
+    say(&mut world, Revoke, "steals", STATEMENTS);
+    world.spoil = |evidence| evidence.statuses[0].index = 0;
+    assert_eq!(world.taken_back(), Err("log-inclusion-invalid"));
+}
 
 #[test]
 fn statements_say_what_is_installed() {

@@ -3,10 +3,10 @@
 use jackfield_package::{
     Digest, Package,
     admission::{
-        Admission, Context, Evidence, HostPolicy, Logged, Offer, Query, Seen, TrustedRegistry, admit,
+        Admission, Context, Evidence, HostPolicy, Logged, Offer, Query, Seen, TakenBack, TrustedRegistry, admit,
         history::Head,
         policy::{Exemption, RequiredAudit, Rule},
-        resolve,
+        resolve, taken_back,
     },
     key::{PublicKey, SigningKey},
     log::{
@@ -385,6 +385,24 @@ impl World {
             Err(refusal) => return Admission { steps: vec![], verdict: Err(refusal), misbehaviour: None },
         };
         admit(&Offer { resolved: &resolved, package: &self.package, evidence: &evidence }, &context)
+    }
+}
+
+impl World {
+    /// What the evidence shows against the release, through bytes as they come over the wire; the code where it shows nothing
+    /// that counts.
+    pub fn taken_back(&self) -> Result<Option<TakenBack>, &'static str> {
+        let context = Context {
+            registry: &self.policy.registries[0],
+            policy: &self.policy,
+            seen: &self.seen,
+            head: None,
+            now: self.now,
+            automatic: false,
+        };
+        let evidence = Evidence::parse(&self.evidence().to_bytes()).expect("evidence");
+        let name = &self.package.manifest().name;
+        taken_back(name, self.package.digest(), &evidence, &context).map_err(|refusal| refusal.code)
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) async fn run(flags: flags::Advisory, context: &Context) -> Done {
 
 async fn publish(new: &flags::NewAdvisory, context: &Context) -> Done {
     let _: Affected = new.affected.parse()?;
-    let remote = Remote::open(&new.one.registry, context)?;
+    let remote = Remote::signed_in(&new.one.registry, context)?;
     let body = json!({
         "affected": new.affected, "severity": new.severity.as_str(), "title": new.title,
         "body": new.text.read("the advisory")?, "url": new.url,
@@ -67,7 +67,7 @@ async fn show(one: &flags::OnePackage, id: &str, context: &Context) -> Done {
 }
 
 async fn withdraw(one: &flags::OnePackage, id: &str, context: &Context) -> Done {
-    let remote = Remote::open(&one.registry, context)?;
+    let remote = Remote::signed_in(&one.registry, context)?;
     if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         return Err(Failed::usage("advisory-id-malformed", format!("`{id}` is no id of an advisory"))
             .hint(format!("see: jackfield advisory list {}", one.name)));

@@ -17,9 +17,9 @@ use crate::{
     asks,
     context::Context,
     error::{Done, Failed},
-    flags::{self, AuditVerdict},
+    flags::{self, AuditVerdict, RegistryUrl},
     page::Page,
-    remote::Outgoing,
+    remote::{Outgoing, Remote},
     store::{KeyStore, write_aside},
     supply::{Supply, Wanted},
 };
@@ -30,6 +30,10 @@ pub(crate) async fn run(flags: flags::Audit, context: &Context) -> Done {
             .hint("such as acme:crm@1.2.3"))
     })?;
     let supply = Supply::open(&flags.registry, None, context)?;
+    if flags.push {
+        // Before anybody reads and signs for nothing.
+        Remote::signed_in(&RegistryUrl { registry: Some(supply.registry.url.clone()) }, context)?;
+    }
     let query = Query { name: wanted.name, range: wanted.range, locked: None };
     let good = supply.find(&query, false).await?.verdict?;
     let package = good.admitted.verified.package();

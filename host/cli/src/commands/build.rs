@@ -63,7 +63,11 @@ pub(crate) async fn run(flags: flags::Build, context: &Context) -> Done {
         context.ui.warn(&format!("{}: {}", outcome.id, told(outcome)));
     }
     if !flags.debug {
-        context.ui.note(&format!("\nNext:\n  jackfield sign {} --key NAME", shell_path(path)));
+        context.ui.note(&format!(
+            "\nNext:\n  jackfield sign {0} --key NAME     to hand the file out yourself\n  \
+             jackfield publish {0} --key NAME  to release it at a registry",
+            shell_path(path)
+        ));
     }
     Ok(())
 }

@@ -47,6 +47,9 @@ async fn from_registry(flags: &flags::Install, wanted: Wanted, context: &Context
     let found = supply.find(&query, false).await?;
     drop(progress);
     let good = found.verdict?;
+    if let Some(against) = &found.installed {
+        against.tell(context);
+    }
     if let Some(previous) = &previous {
         // Two releases of one registry are joined by the namespace's keysets. A file and a release are not.
         if !is_locked {

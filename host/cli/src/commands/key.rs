@@ -40,6 +40,7 @@ fn new(name: &Label, passphrase: &Passphrase, context: &Context) -> Done {
     )?;
     context.ui.note(&format!("Nobody trusts it yet. On this machine: jackfield trust add {name}"));
     context.ui.note(&format!("For others: jackfield key show {name} > {name}.pub.pem"));
+    context.ui.note(&format!("For a namespace of a registry: jackfield namespace keyset NAMESPACE --key {name}"));
     Ok(())
 }
 

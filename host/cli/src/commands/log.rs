@@ -4,57 +4,28 @@ use std::{sync::Arc, time::Duration};
 
 use jackfield_package::{
     key::PublicKey,
-    limits::{BUNDLE_BYTES, NOTE_BYTES, POLICY_BYTES},
-    log::{Checkpoint, KeyName, Policy, SignedNote, TlogProof, VerifierKey, leaf, proof::PROOF_BYTES},
+    limits::{BUNDLE_BYTES, POLICY_BYTES},
+    log::{KeyName, Policy, TlogProof, VerifierKey, leaf, proof::PROOF_BYTES},
     statement::Bundle,
 };
 use jackfield_registry::{clock::SystemClock, log::witness::Witness};
-use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::rebuild;
+use super::{prove, rebuild};
 use crate::{
+    believed_log::BelievedLog,
     context::{Context, read_bounded},
     error::{Done, Failed, Kind},
     flags::{self, LogCommand, LogKey},
     monitor::Monitor,
-    remote::Remote,
-    store::{KeyStore, write_aside},
-    ui::write_stdout,
+    store::KeyStore,
 };
 
 pub(crate) async fn run(flags: flags::Log, context: &Context) -> Done {
     match flags.command {
         LogCommand::Checkpoint { log } => checkpoint(&log, context).await,
-        LogCommand::Prove { log, statement, out } => {
-            let Asked { remote, key, .. } = Asked::open(&log, context).await?;
-            let path = format!("/v1/log/proof/{statement}");
-            let proof = TlogProof::parse(&remote.get_bytes(&path, PROOF_BYTES).await?)?;
-            let carried = remote.get_bytes(&format!("{path}?form=sigstore"), BUNDLE_BYTES).await?;
-            let bundle = Bundle::parse(&carried)?;
-            // Whatever the registry says it is: the statement asked for, under a key that is named in the entry itself.
-            let found = jackfield_package::Digest::of(&bundle.clone().without_log_entries().to_bytes());
-            let entries = bundle.log_entries()?;
-            let entry = entries.first().map(|entry| entry.body.clone()).unwrap_or_default();
-            let signer = jackfield_package::log::Leaf::parse(&entry)?.key;
-            bundle.envelope().verified_payload(&signer)?;
-            if found != statement {
-                let message = format!("the registry answered with statement {found}");
-                return Err(Failed::new(Kind::Refused, "log-entry-unknown", message));
-            }
-            let accepted = proof.verify(&leaf(&bundle, &signer), &Policy::of_log(key))?;
-            let Some(out) = out else { return write_stdout(&proof.to_string()) };
-            let as_bundle = out.extension().is_some_and(|extension| extension == "json");
-            let bytes = if as_bundle { carried } else { proof.to_string().into_bytes() };
-            write_aside(&out, &bytes, 0o644)?.replace()?;
-            let answer = json!({
-                "statement": statement, "index": proof.index, "size": accepted.checkpoint.size, "signer": signer.id(), "file": out,
-            });
-            context.ui.answer(&answer, |page| {
-                page.line(&format!("Entry {} of {}: {}", proof.index, accepted.checkpoint.size, out.display()));
-            })
-        }
+        LogCommand::Prove { log, what, out } => prove::run(&log, what, out, context).await,
         LogCommand::Verify { bundle, key, proof, log_key, policy } => {
             let policy = match (policy, log_key) {
                 (Some(path), _) => Policy::parse(&read_bounded(&path, "the policy", POLICY_BYTES as u64)?)?,
@@ -76,7 +47,7 @@ pub(crate) async fn run(flags: flags::Log, context: &Context) -> Done {
             verify(&bundle, &key, &proof, &policy, context)
         }
         LogCommand::Monitor { log, state, once, every } => {
-            let Asked { remote, key, statements_key } = Asked::open(&log, context).await?;
+            let BelievedLog { remote, key, statements_key, .. } = BelievedLog::open(&log, context).await?;
             let mut monitor = Monitor::open(&state, key, statements_key)?;
             loop {
                 let report = monitor.look(&remote).await;
@@ -103,49 +74,15 @@ pub(crate) async fn run(flags: flags::Log, context: &Context) -> Done {
     }
 }
 
-/// A registry's log, and whose signatures count.
-struct Asked {
-    remote: Remote,
-    key: VerifierKey,
-    /// What the registry signs its index with, by its own word.
-    statements_key: PublicKey,
-}
-
-#[derive(Deserialize)]
-struct About {
-    log_key: VerifierKey,
-    statements_key: PublicKey,
-}
-
-impl Asked {
-    async fn open(flags: &LogKey, context: &Context) -> Result<Self, Failed> {
-        let remote = Remote::open(&flags.registry, context)?;
-        let about: About = remote.get("/.well-known/jackfield.json").await?;
-        let key = match &flags.log_key {
-            Some(key) => key.clone(),
-            None => {
-                context.ui.note(&format!("Taking the registry's word for the log's key: {}", about.log_key));
-                about.log_key
-            }
-        };
-        Ok(Self { remote, key, statements_key: about.statements_key })
-    }
-}
-
-/// The newest checkpoint of a log.
-pub(crate) async fn newest(remote: &Remote, key: &VerifierKey) -> Result<(Checkpoint, SignedNote), Failed> {
-    let note = SignedNote::parse(&remote.get_bytes("/log/checkpoint", NOTE_BYTES).await?)?;
-    Ok((Checkpoint::open(&note, key)?, note))
-}
-
 async fn checkpoint(flags: &LogKey, context: &Context) -> Done {
-    let Asked { remote, key, .. } = Asked::open(flags, context).await?;
-    let (checkpoint, note) = newest(&remote, &key).await?;
+    let log = BelievedLog::open(flags, context).await?;
+    let (checkpoint, note) = log.newest().await?;
+    let key = &log.key;
     let others: Vec<_> = note.signatures().iter().filter(|line| line.name != key.name).collect();
     let cosigned: Vec<_> = others.iter().map(|line| line.name.as_str()).collect();
     let answer = json!({
         "origin": checkpoint.origin.as_str(), "size": checkpoint.size, "root": checkpoint.root.to_string(), "log_key": key,
-        "cosigned_by": cosigned, "note": note.to_string(),
+        "log_key_from": log.key_from, "cosigned_by": cosigned, "note": note.to_string(),
     });
     context.ui.answer(&answer, |page| {
         page.line(&format!("{}: {} entries", checkpoint.origin, checkpoint.size));

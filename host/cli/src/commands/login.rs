@@ -2,6 +2,7 @@
 
 use std::{fs::File, path::Path};
 
+use jackfield_package::Label;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -37,8 +38,12 @@ pub(crate) async fn login(flags: flags::Login, context: &Context) -> Done {
             let password = password(flags.password_file.as_deref(), &format!("Password of {user}: "))?;
             let label = format!("jackfield login by {user}");
             let body = json!({ "user": user, "password": &*password, "token": { "label": label } });
-            let issued: Issued = Remote::with_token(&flags.registry, None, context)?.post("/v1/login", &body).await?;
-            Zeroizing::new(issued.token)
+            let remote = Remote::with_token(&flags.registry, None, context)?;
+            match remote.post::<Issued>("/v1/login", &body).await {
+                Ok(issued) => Zeroizing::new(issued.token),
+                Err(failed) if failed.code() == "login-failed" => return Err(no_account(failed, user, &remote).await),
+                Err(failed) => return Err(failed),
+            }
         }
         None => token(&flags)?,
     };
@@ -48,6 +53,16 @@ pub(crate) async fn login(flags: flags::Login, context: &Context) -> Done {
     Credentials::change(context, |credentials| credentials.keep(&remote, kept))?;
     context.ui.answer(&json!({ "registry": remote.base(), "me": me }), |page| {
         page.line(&format!("Signed in to {} as {}.", remote.base(), me.name));
+    })
+}
+
+/// A registry does not say whether there is such a user: who has never had an account is told how one comes about.
+async fn no_account(failed: Failed, user: &Label, remote: &Remote) -> Failed {
+    let base = remote.base();
+    let is_open = remote.about().await.is_ok_and(|about| about.open_registration);
+    failed.hint(match is_open {
+        true => format!("no account yet? Make one: jackfield user create {user} --registry {base}"),
+        false => format!("no account yet? An operator of {base} makes them: jackfield user create {user}"),
     })
 }
 
@@ -109,7 +124,7 @@ pub(crate) async fn logout(flags: flags::Logout, context: &Context) -> Done {
 }
 
 pub(crate) async fn whoami(flags: flags::Whoami, context: &Context) -> Done {
-    let remote = Remote::open(&flags.registry, context)?;
+    let remote = Remote::signed_in(&flags.registry, context)?;
     let me: Me = remote.get("/v1/me").await?;
     context.ui.answer(&me, |page| {
         page.line(&format!("{} at {}", me.name, remote.base()));

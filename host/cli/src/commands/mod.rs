@@ -20,6 +20,7 @@ pub(crate) mod login;
 pub(crate) mod namespace;
 pub(crate) mod new;
 pub(crate) mod outdated;
+pub(crate) mod prove;
 pub(crate) mod provider;
 pub(crate) mod publish;
 pub(crate) mod rebuild;

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::ValueEnum as _;
 use jackfield_package::{
     Label,
-    key::{PublicKey, SigningKey},
+    key::{KeyId, PublicKey, SigningKey},
     statement::KeysetStatement,
 };
 use jackfield_registry::account::control::challenge;
@@ -17,6 +17,7 @@ use crate::{
     context::Context,
     error::{Done, Failed},
     flags::{self, MemberCommand, NamespaceCommand, OneNamespace, Passphrase, PublisherCommand},
+    key_names::KeyNames,
     remote::Remote,
     store::KeyStore,
 };
@@ -26,7 +27,7 @@ pub(crate) async fn run(flags: flags::Namespace, context: &Context) -> Done {
         NamespaceCommand::Create { one, generic } => create(one, generic, context).await,
         NamespaceCommand::Show { one } => show(one, context).await,
         NamespaceCommand::List { registry } => {
-            let listed: Value = Remote::open(&registry, context)?.get("/v1/namespaces").await?;
+            let listed: Value = Remote::signed_in(&registry, context)?.get("/v1/namespaces").await?;
             rows(context, &listed, "namespaces", &["namespace", "role"])
         }
         NamespaceCommand::Member(command) => member(command, context).await,
@@ -39,11 +40,11 @@ pub(crate) async fn run(flags: flags::Namespace, context: &Context) -> Done {
         NamespaceCommand::RevokeKey(flags) => super::withdraw::revoke_key(flags, context).await,
         NamespaceCommand::Publisher(command) => publisher(command, context).await,
         NamespaceCommand::Held { registry } => {
-            let held: Value = Remote::open(&registry, context)?.get("/v1/moderation/namespaces").await?;
+            let held: Value = Remote::signed_in(&registry, context)?.get("/v1/moderation/namespaces").await?;
             rows(context, &held, "namespaces", &["name", "reason"])
         }
         NamespaceCommand::Decide { one, verdict, reason } => {
-            let remote = Remote::open(&one.registry, context)?;
+            let remote = Remote::signed_in(&one.registry, context)?;
             let verdict = verdict.to_possible_value().map(|word| word.get_name().to_owned());
             let body = json!({ "verdict": verdict, "reason": reason });
             let decided: Value = remote.post(&format!("/v1/moderation/namespaces/{}", one.namespace), &body).await?;
@@ -66,7 +67,7 @@ fn rows(context: &Context, answer: &Value, list: &str, keys: &[&str]) -> Done {
 }
 
 async fn create(one: OneNamespace, generic: bool, context: &Context) -> Done {
-    let remote = Remote::open(&one.registry, context)?;
+    let remote = Remote::signed_in(&one.registry, context)?;
     let class = if generic { "generic" } else { "connector" };
     let made: Value = remote.post("/v1/namespaces", &json!({ "name": one.namespace, "class": class })).await?;
     let name = &one.namespace;
@@ -82,7 +83,14 @@ async fn create(one: OneNamespace, generic: bool, context: &Context) -> Done {
 }
 
 async fn show(one: OneNamespace, context: &Context) -> Done {
-    let found: Value = Remote::open(&one.registry, context)?.get(&format!("/v1/namespaces/{}", one.namespace)).await?;
+    let remote = Remote::open(&one.registry, context)?;
+    let mut found: Value = remote.get(&format!("/v1/namespaces/{}", one.namespace)).await?;
+    let keys: Vec<PublicKey> = serde_json::from_value(found["keyset"]["keys"].clone()).unwrap_or_default();
+    let keyids: Vec<KeyId> = keys.iter().map(PublicKey::id).collect();
+    if found["keyset"].is_object() {
+        found["keyset"]["keyids"] = json!(keyids);
+    }
+    let names = KeyNames::of(context);
     context.ui.answer(&found, |page| {
         page.strong(one.namespace.as_str());
         page.fields([
@@ -91,13 +99,13 @@ async fn show(one: OneNamespace, context: &Context) -> Done {
             ("reason", shown(&found["reason"])),
             ("proven", shown(&found["control"])),
         ]);
-        if let Some(keys) = found["keyset"]["keys"].as_array() {
+        if !keyids.is_empty() {
             let title = format!(
                 "Keys, version {}, {} must sign",
                 shown(&found["keyset"]["version"]),
                 shown(&found["keyset"]["threshold"])
             );
-            page.heading(&title).table(&[], &keys.iter().map(|key| vec![shown(key)]).collect::<Vec<_>>());
+            page.heading(&title).table(&[], &keyids.iter().map(|key| vec![names.shown(key)]).collect::<Vec<_>>());
         }
         if found["recovery"].is_object() {
             page.heading("A recovery is announced").fields([
@@ -116,7 +124,7 @@ async fn member(command: MemberCommand, context: &Context) -> Done {
     match command {
         MemberCommand::Add { one, user, role } => {
             let role = role.to_possible_value().map(|word| word.get_name().to_owned());
-            let remote = Remote::open(&one.registry, context)?;
+            let remote = Remote::signed_in(&one.registry, context)?;
             let path = format!("/v1/namespaces/{}/members/{user}", one.namespace);
             let _: Value = remote.put(&path, &json!({ "role": role })).await?;
             context.ui.answer(&json!({ "namespace": one.namespace, "user": user, "role": role }), |page| {
@@ -124,7 +132,7 @@ async fn member(command: MemberCommand, context: &Context) -> Done {
             })
         }
         MemberCommand::Remove { one, user } => {
-            let remote = Remote::open(&one.registry, context)?;
+            let remote = Remote::signed_in(&one.registry, context)?;
             remote.delete(&format!("/v1/namespaces/{}/members/{user}", one.namespace)).await?;
             context.ui.answer(&json!({ "namespace": one.namespace, "user": user, "role": null }), |page| {
                 page.line(&format!("`{user}` is no longer a member of `{}`.", one.namespace));
@@ -140,16 +148,16 @@ async fn verify(
     passphrase: &Passphrase,
     context: &Context,
 ) -> Done {
-    let remote = Remote::open(&one.registry, context)?;
+    let remote = Remote::signed_in(&one.registry, context)?;
     let proof = match (dns, key) {
         (Some(domain), _) => json!({ "method": "dns", "domain": domain }),
         (None, Some(name)) => {
             let me: Value = remote.get("/v1/me").await?;
-            let about: Value = remote.get("/.well-known/jackfield.json").await?;
+            let about = remote.about().await?;
             let key = KeyStore::of(context).secret(&name, || passphrase.read(name.as_str()))?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let at = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-            let text = challenge(&shown(&about["origin"]), &one.namespace, &shown(&me["user"]), at);
+            let text = challenge(&about.origin, &one.namespace, &shown(&me["user"]), at);
             let signature = STANDARD.encode(key.sign(text.as_bytes()));
             json!({ "method": "key", "key": key.public_key(), "at": at, "signature": signature })
         }
@@ -170,10 +178,17 @@ pub(super) struct Change {
 }
 
 async fn keyset(one: OneNamespace, change: Change, passphrase: &Passphrase, context: &Context) -> Done {
-    let remote = Remote::open(&one.registry, context)?;
+    let remote = Remote::signed_in(&one.registry, context)?;
     let bundles = signed_keyset(&remote, &one, change, passphrase, context).await?;
     let path = format!("/v1/namespaces/{}/keyset", one.namespace);
-    let accepted: Value = remote.post(&path, &json!({ "bundles": bundles })).await?;
+    let accepted: Result<Value, Failed> = remote.post(&path, &json!({ "bundles": bundles })).await;
+    let accepted = accepted.map_err(|failed| match failed.code() {
+        "keyset-threshold" => failed.hint(format!(
+            "keys of the set until now must sign it too: --sign-with NAME; which they are: jackfield namespace show {}",
+            one.namespace
+        )),
+        _ => failed,
+    })?;
     context.ui.answer(&accepted, |page| {
         page.line(&format!("Version {} of the keys of `{}` is accepted.", shown(&accepted["version"]), one.namespace));
     })
@@ -229,7 +244,7 @@ async fn publisher(command: PublisherCommand, context: &Context) -> Done {
                 })?;
                 exact.insert(name.to_owned(), value.into());
             }
-            let remote = Remote::open(&one.registry, context)?;
+            let remote = Remote::signed_in(&one.registry, context)?;
             let pattern = packages.unwrap_or_else(|| format!("{}:*", one.namespace));
             let body = json!({ "issuer": issuer, "claims": exact, "pattern": pattern });
             let path = format!("/v1/namespaces/{}/publishers", one.namespace);
@@ -239,12 +254,12 @@ async fn publisher(command: PublisherCommand, context: &Context) -> Done {
             })
         }
         PublisherCommand::List { one } => {
-            let remote = Remote::open(&one.registry, context)?;
+            let remote = Remote::signed_in(&one.registry, context)?;
             let listed: Value = remote.get(&format!("/v1/namespaces/{}/publishers", one.namespace)).await?;
             rows(context, &listed, "publishers", &["id", "pattern", "issuer", "claims"])
         }
         PublisherCommand::Remove { one, id } => {
-            let remote = Remote::open(&one.registry, context)?;
+            let remote = Remote::signed_in(&one.registry, context)?;
             remote.delete(&format!("/v1/namespaces/{}/publishers/{id}", one.namespace)).await?;
             context.ui.answer(&json!({ "removed": id }), |page| {
                 page.line("Removed.");

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use jackfield_package::{
-    Digest, Package, PackageName, Refusal,
+    Digest, Label, Package, PackageName, Refusal,
     check::{Level, Outcome, State},
-    key::SigningKey,
+    key::{KeyId, PublicKey, SigningKey},
     limits::COMPONENT_BYTES,
     oci::{Artifact, MANIFEST_MEDIA_TYPE},
     statement::{BUNDLE_MEDIA_TYPE, PublishStatement},
@@ -24,9 +24,11 @@ use crate::{
     context::Context,
     error::{Done, Failed, Kind},
     flags,
+    key_names::KeyNames,
     packages::read_package,
     page::{Mark, Page, bytes},
     remote::{Outgoing, Remote},
+    statements,
     store::KeyStore,
     upload,
     words::count,
@@ -38,16 +40,19 @@ const MANIFEST_BYTES: usize = 1 << 20;
 const WAIT_S: u64 = 20;
 
 pub(crate) async fn run(flags: flags::Publish, context: &Context) -> Done {
-    let remote = Remote::open(&flags.registry, context)?;
-    if !remote.has_token() {
-        let message = format!("publishing at {} needs a token", remote.base());
-        return Err(Failed::new(Kind::Refused, "unauthenticated", message)
-            .hint(format!("sign in first: jackfield login --registry {}", remote.base())));
-    }
-    let origin: Origin = remote.get("/.well-known/jackfield.json").await?;
+    let remote = Remote::signed_in(&flags.registry, context)?;
+    let about = remote.about().await?;
+    // Before the checks and the upload, so that a wrong passphrase costs nothing.
+    let key = match &flags.key {
+        Some(name) => Some(KeyStore::of(context).secret(name, || flags.passphrase.read(name.as_str()))?),
+        None => None,
+    };
     let upload = match (&flags.component, &flags.staged) {
         (Some(component), _) => {
             let package = read_package(component, context)?;
+            if let (Some(key), Some(name)) = (&key, &flags.key) {
+                require_signer(&remote, &Place::of(&package), name, &key.key_id(), context).await?;
+            }
             let artifact = Artifact::of(&package);
             require_checks(component, &package, context).await?;
             Upload { package, oci_manifest: artifact.manifest_digest, artifact: Some(artifact) }
@@ -55,42 +60,31 @@ pub(crate) async fn run(flags: flags::Publish, context: &Context) -> Done {
         (None, Some(staged)) => fetch_staged(&remote, staged, context).await?,
         (None, None) => return Err(Failed::usage("command-line", "a component, or --staged NAME@VERSION")),
     };
-    let key = match &flags.key {
-        // Before the upload, so that a wrong passphrase costs nothing.
-        Some(name) => Some(KeyStore::of(context).secret(name, || flags.passphrase.read(name.as_str()))?),
-        None => None,
-    };
     let place = Place::of(&upload.package);
     if let Some(artifact) = &upload.artifact {
         push(&remote, &place, &upload.package, artifact, context).await?;
         context.ui.note(&format!("Uploaded {} as {}.", place.release(), upload.oci_manifest));
     }
     let Some(key) = key else { return staged(&remote, &place, context).await };
-    let mut progress = hand_in(&remote, &place, &upload, &origin.origin, &key).await?;
+    let mut progress = hand_in(&remote, &place, &upload, &about.origin, &key).await?;
     if progress.state == "staged" {
         context.ui.note("Signed; it waits for the signatures of further keys of the namespace.");
     }
     if !flags.no_wait && progress.state != "staged" {
         progress = follow(&remote, &place, progress, context).await?;
     }
-    report(&progress, &place, &remote, flags.no_wait, context)
+    report(&progress, &place, &remote, flags.no_wait, context).await
 }
 
 /// Uploaded, and not signed: where it stands, and how it goes on.
 async fn staged(remote: &Remote, place: &Place, context: &Context) -> Done {
     let progress: Progress = remote.get(&place.api("progress")).await?;
-    report(&progress, place, remote, true, context)?;
+    report(&progress, place, remote, true, context).await?;
     if progress.state == "staged" {
         let release = place.release();
         context.ui.note(&format!("Whoever has a key releases it: jackfield publish --staged {release} --key NAME"));
     }
     Ok(())
-}
-
-/// What the registry says about itself, as far as it matters here.
-#[derive(Deserialize)]
-struct Origin {
-    origin: String,
 }
 
 /// What is published.
@@ -140,6 +134,30 @@ struct Progress {
     checks: Vec<Outcome>,
     #[serde(flatten)]
     rest: serde_json::Map<String, Value>,
+}
+
+/// Nothing is checked and uploaded that nobody here can sign for: the registry would say so last of all.
+async fn require_signer(remote: &Remote, place: &Place, name: &Label, key: &KeyId, context: &Context) -> Done {
+    let namespace = place.name.namespace();
+    let found: Result<Value, Failed> = remote.get(&format!("/v1/namespaces/{namespace}")).await;
+    let found = found.map_err(|failed| match failed.is_not_found() {
+        true => failed.hint(format!("make it first: jackfield namespace create {namespace}")),
+        false => failed,
+    })?;
+    let keys: Option<Vec<PublicKey>> = serde_json::from_value(found["keyset"]["keys"].clone()).ok();
+    let Some(keys) = keys else {
+        let message = format!("the namespace `{namespace}` has no keys yet, so nobody can sign for it");
+        return Err(Failed::new(Kind::Refused, "keyset-missing", message)
+            .hint(format!("say that this one signs for it: jackfield namespace keyset {namespace} --key {name}")));
+    };
+    if keys.iter().any(|known| known.id() == *key) {
+        return Ok(());
+    }
+    let names = KeyNames::of(context);
+    let known: Vec<String> = keys.iter().map(|known| names.shown(&known.id())).collect();
+    let message = format!("the key `{name}` is none of the keys of `{namespace}`");
+    Err(Failed::new(Kind::Refused, "signer-unknown", message)
+        .hint(format!("its keys are {}; another one: jackfield namespace keyset {namespace} --help", known.join(", "))))
 }
 
 /// Nothing is uploaded that the registry would turn away: the same rules, here.
@@ -281,7 +299,7 @@ async fn follow(remote: &Remote, place: &Place, mut progress: Progress, context:
 }
 
 /// The end: where it stands, or why not.
-fn report(progress: &Progress, place: &Place, remote: &Remote, no_wait: bool, context: &Context) -> Done {
+async fn report(progress: &Progress, place: &Place, remote: &Remote, no_wait: bool, context: &Context) -> Done {
     let release = place.release();
     let reason = progress.reason.clone().unwrap_or_else(|| "no reason is given".to_owned());
     let failed = match progress.state.as_str() {
@@ -306,13 +324,23 @@ fn report(progress: &Progress, place: &Place, remote: &Remote, no_wait: bool, co
     if let Some(failed) = failed {
         return Err(failed.detail("state", progress.state.as_str()).detail("checks", json!(progress.checks)));
     }
+    let statements = statements::of(remote, &place.name, &place.version).await?;
     let answer = json!({
         "name": place.name, "version": place.version, "state": progress.state, "registry": remote.base(),
         "component": progress.rest.get("component"), "oci_manifest": progress.rest.get("oci_manifest"),
-        "checks": progress.checks, "events": progress.events,
+        "statements": statements, "checks": progress.checks, "events": progress.events,
     });
     context.ui.answer(&answer, |page| {
         let text = if progress.state == "released" { "is released" } else { &*format!("is {}", progress.state) };
         page.mark(0, if no_wait { Mark::Warning } else { Mark::Good }, &release, text);
-    })
+        if !statements.is_empty() {
+            statements::write(page, &statements);
+        }
+    })?;
+    if progress.state == "released" {
+        context
+            .ui
+            .note(&format!("Everybody can see it: jackfield info {release}; proven: jackfield log prove {release}"));
+    }
+    Ok(())
 }

@@ -42,7 +42,7 @@ pub(crate) async fn run(command: RecoverCommand, context: &Context) -> Done {
                 let message = format!("`{}` is a recovery of `{}`", file.display(), shown(&prepared["namespace"]));
                 return Err(Failed::usage("recovery-mismatch", message).hint("name the namespace that it is for"));
             }
-            let remote = Remote::open(&one.registry, context)?;
+            let remote = Remote::signed_in(&one.registry, context)?;
             let body = json!({ "bundles": prepared["bundles"], "reason": reason });
             let announced: Value = remote.post(&at(&one), &body).await?;
             context.ui.answer(&announced, |page| {
@@ -55,13 +55,13 @@ pub(crate) async fn run(command: RecoverCommand, context: &Context) -> Done {
             Ok(())
         }
         RecoverCommand::Stop { one } => {
-            Remote::open(&one.registry, context)?.delete(&at(&one)).await?;
+            Remote::signed_in(&one.registry, context)?.delete(&at(&one)).await?;
             context.ui.answer(&json!({ "namespace": one.namespace, "stopped": true }), |page| {
                 page.line(&format!("Stopped: the keys of `{}` stay what they are.", one.namespace));
             })
         }
         RecoverCommand::Complete { one } => {
-            let remote = Remote::open(&one.registry, context)?;
+            let remote = Remote::signed_in(&one.registry, context)?;
             let keyset: Value = remote.post(&format!("{}/complete", at(&one)), &json!({})).await?;
             context.ui.answer(&keyset, |page| {
                 page.line(&format!(

@@ -1,26 +1,15 @@
 //! `jackfield registry`: which registries this host believes.
 
 use jackfield_package::{admission::TrustedRegistry, key::PublicKey, log::VerifierKey};
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     context::Context,
     error::{Done, Failed, Kind},
     flags::{self, RegistryCommand, RegistryUrl},
-    remote::Remote,
+    remote::{About, Remote},
     trusted::Trusted,
 };
-
-/// What a registry says about itself.
-#[derive(Debug, Deserialize)]
-struct About {
-    origin: String,
-    log_key: VerifierKey,
-    statements_key: PublicKey,
-    #[serde(default)]
-    witness_policy: Option<String>,
-}
 
 pub(crate) async fn run(flags: flags::Registry, context: &Context) -> Done {
     match flags.command {
@@ -33,7 +22,7 @@ pub(crate) async fn run(flags: flags::Registry, context: &Context) -> Done {
 async fn add(url: String, log_key: Option<VerifierKey>, statements_key: Option<PublicKey>, context: &Context) -> Done {
     let trusted = Trusted::of(context);
     let remote = Remote::open(&RegistryUrl { registry: Some(url) }, context)?;
-    let about: About = remote.get("/.well-known/jackfield.json").await?;
+    let about = remote.about().await?;
     let said_otherwise = |what: &str, found: &dyn std::fmt::Display| {
         Failed::new(Kind::Refused, "registry-key-differs", format!("{} says that its {what} is {found}", remote.base()))
             .hint("you were given another: ask whoever gave it to you, and don't trust this registry until then")
@@ -45,26 +34,14 @@ async fn add(url: String, log_key: Option<VerifierKey>, statements_key: Option<P
     if statements_key.is_some_and(|expected| expected != about.statements_key) {
         return Err(said_otherwise("statements key", &hex(&about.statements_key)));
     }
-    let registry = TrustedRegistry {
-        url: remote.base().to_owned(),
-        origin: about.origin,
-        log_key: about.log_key,
-        statements_key: about.statements_key,
-        witness_policy: about.witness_policy,
-    };
+    let About { origin, log_key, statements_key, witness_policy, .. } = about;
+    let registry = TrustedRegistry { url: remote.base().to_owned(), origin, log_key, statements_key, witness_policy };
     registry.log_policy()?;
     match trusted.add_registry(&registry)? {
         None => {}
         // The witness policy may grow; the keys are what was decided about.
         Some(known) if known.log_key == registry.log_key && known.statements_key == registry.statements_key => {}
-        Some(known) => {
-            return Err(Failed::new(
-                Kind::Refused,
-                "registry-key-changed",
-                format!("`{}` was believed with other keys ({})", registry.origin, known.log_key),
-            )
-            .hint(format!("find out why; then start anew: jackfield registry remove {}", registry.origin)));
-        }
+        Some(known) => return Err(keys_changed(&known, &registry.log_key)),
     }
     context.ui.answer(&json!({ "registry": registry }), |page| {
         page.line(&format!("Believed from now on: {}", registry.origin));
@@ -77,6 +54,14 @@ async fn add(url: String, log_key: Option<VerifierKey>, statements_key: Option<P
     })?;
     context.ui.note("Compare the keys with those that its operator gives out by another way.");
     Ok(())
+}
+
+/// A registry that is believed names other keys than those that are pinned.
+pub(crate) fn keys_changed(known: &TrustedRegistry, now: &VerifierKey) -> Failed {
+    let TrustedRegistry { origin, url, log_key, .. } = known;
+    let message = format!("`{origin}` is believed with the log key {log_key}, and {url} comes with other keys: {now}");
+    Failed::new(Kind::Refused, "registry-key-changed", message)
+        .hint(format!("find out why; then start anew: jackfield registry remove {origin}"))
 }
 
 fn list(context: &Context) -> Done {

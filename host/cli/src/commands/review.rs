@@ -28,7 +28,7 @@ pub(crate) async fn run(flags: flags::Review, context: &Context) -> Done {
 
 /// Goes with a receipt of this home's own use.
 async fn add(one: &flags::OnePackage, stars: u8, text: &TextSource, context: &Context) -> Done {
-    let remote = Remote::open(&one.registry, context)?;
+    let remote = Remote::signed_in(&one.registry, context)?;
     let receipt = context.host()?.receipt(&one.name)?.to_bytes();
     let receipt: Value = serde_json::from_slice(&receipt)
         .map_err(|error| Failed::usage("json-fault", format!("the receipt is not JSON: {error}")))?;
@@ -93,7 +93,7 @@ enum Saying {
 }
 
 async fn say(one: &flags::OnePackage, id: &str, saying: Saying, text: &str, context: &Context) -> Done {
-    let remote = Remote::open(&one.registry, context)?;
+    let remote = Remote::signed_in(&one.registry, context)?;
     let (method, part, done) = match saying {
         Saying::Reply => (Method::PUT, "reply", "replied"),
         Saying::Flag => (Method::POST, "flags", "flagged"),
@@ -112,7 +112,7 @@ async fn say(one: &flags::OnePackage, id: &str, saying: Saying, text: &str, cont
 }
 
 async fn flags_of(registry: &flags::RegistryUrl, context: &Context) -> Done {
-    let found: Value = Remote::open(registry, context)?.get("/v1/review-flags").await?;
+    let found: Value = Remote::signed_in(registry, context)?.get("/v1/review-flags").await?;
     let flags = found["flags"].as_array().map(Vec::as_slice).unwrap_or_default();
     context.ui.answer(&found, |page| {
         for flag in flags {

@@ -1,5 +1,8 @@
 //! `jackfield search` and `jackfield info`: what a registry has, for a person to choose from.
 
+use std::collections::BTreeSet;
+
+use jackfield_package::PackageName;
 use reqwest::Url;
 use serde_json::Value;
 
@@ -7,11 +10,17 @@ use super::login::shown;
 use crate::{
     context::Context,
     error::{Done, Failed},
-    flags,
+    flags, near,
     page::Page,
     remote::Remote,
+    statements,
     words::count,
 };
+
+/// Packages of a search whose versions are looked at for what was taken back: a request each.
+const LOOKED_INTO: usize = 3;
+/// Versions that are named to who asked for one that is not there.
+const VERSIONS_SHOWN: usize = 8;
 
 pub(crate) async fn search(flags: flags::Search, context: &Context) -> Done {
     let remote = Remote::open(&flags.registry, context)?;
@@ -51,12 +60,33 @@ pub(crate) async fn search(flags: flags::Search, context: &Context) -> Done {
             page.table(&["name", "version", "stars", "installs", "what"], &items.iter().map(row).collect::<Vec<_>>());
         }
     })?;
+    for (name, version, state, reason) in also_known(&flags.text, items, &remote).await {
+        context.ui.note(&format!("{name} {version} is {state}: {reason}"));
+    }
+    for item in items.iter().filter(|item| item["deprecated"].is_string()) {
+        context.ui.note(&format!("{} is deprecated: {}", shown(&item["name"]), shown(&item["deprecated"])));
+    }
     match (items.first(), found["next"].is_string()) {
         (None, _) => context.ui.note("Nothing was found. Fewer words find more."),
         (Some(_), true) => context.ui.note("There are more: --limit, or another word."),
         (Some(first), false) => context.ui.note(&format!("See one: jackfield info {}", shown(&first["name"]))),
     }
     Ok(())
+}
+
+/// What was taken back is found by nobody: of a package that was asked for by its name, and of few that were found, it is said.
+async fn also_known(text: &str, items: &[Value], remote: &Remote) -> Vec<(String, String, String, String)> {
+    let named = text.parse::<PackageName>().ok().map(|name| name.to_string());
+    let few = if items.len() <= LOOKED_INTO { items } else { &[] };
+    let names: BTreeSet<String> = named.into_iter().chain(few.iter().map(|item| shown(&item["name"]))).collect();
+    let mut known = Vec::new();
+    for name in names {
+        // Only for what is said beside the answer: whatever is wrong with it, what was found stands.
+        let found: Result<Value, Failed> = remote.get(&format!("/v1/packages/{}", name.replacen(':', "/", 1))).await;
+        let package = found.unwrap_or_default();
+        known.extend(taken_back(&package).map(|(version, state, reason)| (name.clone(), version, state, reason)));
+    }
+    known
 }
 
 fn stars(rating: &Value) -> String {
@@ -70,22 +100,62 @@ pub(crate) async fn info(flags: flags::Info, context: &Context) -> Done {
     let remote = Remote::open(&flags.registry, context)?;
     let (name, version) = parse(&flags.name)?;
     let at = format!("/v1/packages/{}/{}", name.namespace(), name.name());
-    let package: Value = remote.get(&at).await?;
-    let version = version.map(|version| version.to_string()).or_else(|| package["latest"].as_str().map(str::to_owned));
+    let package: Value = match remote.get(&at).await {
+        Ok(package) => package,
+        Err(failed) => return Err(near::unknown(failed, &name, &remote).await),
+    };
+    let version = version.or_else(|| package["latest"].as_str()?.parse().ok());
     let Some(version) = version else {
         return context.ui.answer(&serde_json::json!({ "package": package }), |page| write_package(page, &package));
     };
-    let release: Value = remote.get(&format!("{at}/{version}")).await?;
+    let release: Result<Value, Failed> = remote.get(&format!("{at}/{version}")).await;
+    let release = release.map_err(|failed| match failed.is_not_found() {
+        true => failed.hint(format!("there is {}", listed(&package))),
+        false => failed,
+    })?;
     let permissions: Value = remote.get(&format!("{at}/{version}/permissions")).await?;
-    let answer = serde_json::json!({ "package": package, "release": release, "permissions": permissions });
+    let statements = statements::of(&remote, &name, &version).await?;
+    let answer = serde_json::json!({
+        "package": package, "release": release, "permissions": permissions, "statements": statements,
+    });
     context.ui.answer(&answer, |page| {
         write_package(page, &package);
         write_release(page, &release, &permissions);
-    })
+        if !statements.is_empty() {
+            page.heading(&format!("What the log says of {version}"));
+            statements::write(page, &statements);
+        }
+    })?;
+    if !statements.is_empty() {
+        context.ui.note(&format!("Hold it to that: jackfield log prove {name}@{version}"));
+    }
+    Ok(())
+}
+
+/// Versions of a package that were taken back: version, state, reason.
+fn taken_back(package: &Value) -> impl Iterator<Item = (String, String, String)> {
+    let releases = package["releases"].as_array().into_iter().flatten();
+    releases
+        .filter(|release| release["reason"].is_string())
+        .map(|release| (shown(&release["version"]), shown(&release["state"]), shown(&release["reason"])))
+}
+
+/// The versions of a package, for a person who named none of them.
+fn listed(package: &Value) -> String {
+    let releases = package["releases"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let word = |release: &Value| match release["state"].as_str() {
+        Some("released") | None => shown(&release["version"]),
+        Some(state) => format!("{} ({state})", shown(&release["version"])),
+    };
+    let shown: Vec<_> = releases.iter().take(VERSIONS_SHOWN).map(word).collect();
+    match releases.len().saturating_sub(VERSIONS_SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{}, and {more} before", shown.join(", ")),
+    }
 }
 
 /// `acme:crm` or `acme:crm@1.2.3`.
-pub(crate) fn parse(text: &str) -> Result<(jackfield_package::PackageName, Option<semver::Version>), Failed> {
+pub(crate) fn parse(text: &str) -> Result<(PackageName, Option<semver::Version>), Failed> {
     let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
     let malformed = |error: semver::Error| Failed::usage("version-malformed", format!("`{text}`: {error}"));
     Ok((name.parse()?, version.map(semver::Version::parse).transpose().map_err(malformed)?))
@@ -127,6 +197,9 @@ fn write_package(page: &mut Page, package: &Value) {
         |release: &Value| ["version", "state", "released_at", "component"].map(|key| shown(&release[key])).to_vec();
     let rows: Vec<_> = package["releases"].as_array().into_iter().flatten().map(row).collect();
     page.table(&["version", "state", "released", "component"], &rows);
+    for (version, state, reason) in taken_back(package) {
+        page.paragraph(2, &format!("{version} is {state}: {reason}"));
+    }
 }
 
 fn write_release(page: &mut Page, release: &Value, permissions: &Value) {

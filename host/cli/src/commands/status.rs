@@ -2,7 +2,7 @@
 
 use jackfield_package::{
     Package, Refusal,
-    admission::{Context as Admitting, LockedPackage, Offer, Query, Seen, admit, resolve},
+    admission::{Context as Admitting, LockedPackage, Offer, Query, Seen, WhenRevoked, admit, resolve},
     advisory::Advisory,
 };
 use semver::VersionReq;
@@ -12,73 +12,123 @@ use crate::{
     context::Context,
     error::{Done, Failed, Kind},
     flags::{self, RegistryUrl},
-    page::Mark,
-    supply::Supply,
+    page::{Mark, Page},
+    supply::{Found, Supply},
+    taken_back::Against,
     trusted::Trusted,
 };
 
 pub(crate) async fn run(flags: flags::Status, context: &Context) -> Done {
     let trusted = Trusted::of(context);
     let lock = trusted.lock()?;
-    let mut rows = Vec::new();
-    let mut bad = Vec::new();
+    let mut found = Vec::new();
     for package in &lock.packages {
         let kept = by_what_is_kept(package, &trusted, context);
-        let (since, advisories) = match (&kept, flags.offline) {
-            (Ok(()), false) => {
-                let (since, advisories) = since(package, context).await;
-                (Some(since), advisories)
-            }
-            _ => (None, Vec::new()),
+        let since = match (&kept, flags.offline) {
+            (Ok(()), false) => Some(since(package, flags.disable_revoked, context).await),
+            _ => None,
         };
-        let word = |result: &Result<(), Failed>| match result {
-            Ok(()) => json!({ "ok": true }),
-            Err(failed) => json!({ "ok": false, "code": failed.code(), "message": failed.message() }),
-        };
-        // Not being able to ask is no verdict.
-        let unknown = since.as_ref().is_some_and(|since| since.as_ref().is_err_and(Failed::is_fault));
-        let verdict = kept.is_ok() && (unknown || since.as_ref().is_none_or(Result::is_ok));
-        if !verdict {
-            bad.push(package.name.to_string());
+        let mut looked = Looked { package, kept, since, remembered: None };
+        if looked.kept.is_ok() && !looked.is_reached() {
+            looked.remembered = Against::remembered(package, context)?;
         }
-        rows.push(json!({
-            "name": package.name, "version": package.version, "registry": package.registry, "ok": verdict,
-            "kept": word(&kept), "since": since.as_ref().map(word), "reached": since.is_some() && !unknown,
-            "advisories": advisories,
-        }));
+        found.push(looked);
     }
-    context.ui.answer(&json!({ "packages": rows }), |page| {
-        for row in &rows {
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let why = [&row["kept"], &row["since"]]
-                .into_iter()
-                .map(|part| text(&part["message"]))
-                .find(|why| !why.is_empty());
-            let mark = if row["ok"] == json!(true) { Mark::Good } else { Mark::Bad };
-            let detail = why.unwrap_or_else(|| match row["reached"] == json!(true) {
-                true => format!("{}, nothing against it at {}", text(&row["version"]), text(&row["registry"])),
-                false => {
-                    format!("{}, by what is kept here; {} was not asked", text(&row["version"]), text(&row["registry"]))
-                }
-            });
-            page.mark(0, mark, &text(&row["name"]), &detail);
-        }
-    })?;
-    for row in &rows {
-        for known in row["advisories"].as_array().into_iter().flatten() {
-            let [id, severity, title] = ["id", "severity", "title"].map(|key| known[key].as_str().unwrap_or_default());
-            let name = row["name"].as_str().unwrap_or_default();
-            context.ui.warn(&format!("{name} has a known fault: {id} ({severity}): {title}"));
-            context.ui.hint(&format!("jackfield advisory show {name} {id}"));
-        }
+    let rows: Vec<Value> = found.iter().map(Looked::to_json).collect();
+    context.ui.answer(&json!({ "packages": rows }), |page| found.iter().for_each(|looked| looked.write(page)))?;
+    for looked in &found {
+        looked.tell(context);
     }
     if lock.packages.is_empty() {
         context.ui.note("Nothing is installed from a registry.");
     }
+    let bad: Vec<&Looked<'_>> = found.iter().filter(|looked| !looked.is_good()).collect();
     let Some(first) = bad.first() else { return Ok(()) };
-    Err(Refusal::new("status-bad", format!("what is installed should not be run: {}", bad.join(", ")))
-        .hint(format!("jackfield disable {first}"))
+    let names: Vec<String> = bad.iter().map(|looked| looked.package.name.to_string()).collect();
+    let hint = first.against().map_or_else(|| format!("jackfield disable {}", first.package.name), Against::hint);
+    Err(Refusal::new("status-bad", format!("what is installed was taken back or does not hold: {}", names.join(", ")))
+        .hint(hint)
         .into())
+}
+
+/// A package that was looked at once more.
+struct Looked<'l> {
+    package: &'l LockedPackage,
+    /// By the evidence that is kept here.
+    kept: Result<(), Failed>,
+    /// By what the registry says now; none if it was not asked.
+    since: Option<Since>,
+    /// What it said against the package when it was asked last, if it could not be asked now.
+    remembered: Option<Against>,
+}
+
+/// What the registry says now.
+struct Since {
+    verdict: Result<(), Failed>,
+    against: Option<Against>,
+    advisories: Vec<Advisory>,
+}
+
+impl Looked<'_> {
+    fn against(&self) -> Option<&Against> {
+        let since = self.since.as_ref().and_then(|since| since.against.as_ref());
+        self.remembered.as_ref().or(since)
+    }
+
+    /// Whether the registry was asked and gave an answer. Not being able to ask is no verdict.
+    fn is_reached(&self) -> bool {
+        self.since.as_ref().is_some_and(|since| !since.verdict.as_ref().is_err_and(Failed::is_fault))
+    }
+
+    fn is_good(&self) -> bool {
+        let stands = !self.is_reached() || self.since.as_ref().is_none_or(|since| since.verdict.is_ok());
+        self.kept.is_ok() && self.against().is_none() && stands
+    }
+
+    fn to_json(&self) -> Value {
+        let word = |result: &Result<(), Failed>| match result {
+            Ok(()) => json!({ "ok": true }),
+            Err(failed) => json!({ "ok": false, "code": failed.code(), "message": failed.message() }),
+        };
+        let LockedPackage { name, version, registry, .. } = self.package;
+        json!({
+            "name": name, "version": version, "registry": registry, "ok": self.is_good(), "kept": word(&self.kept),
+            "since": self.since.as_ref().map(|since| word(&since.verdict)), "reached": self.is_reached(),
+            "taken_back": self.against().map(Against::to_json),
+            "advisories": self.since.as_ref().map(|since| &since.advisories).into_iter().flatten().collect::<Vec<_>>(),
+        })
+    }
+
+    fn write(&self, page: &mut Page) {
+        let LockedPackage { name, version, registry, .. } = self.package;
+        let unasked = self.since.as_ref().and_then(|since| since.verdict.as_ref().err());
+        let failed = self.kept.as_ref().err().or(unasked).filter(|_| !self.is_good());
+        let against = self.against().map(Against::fate).or(failed.map(|failed| failed.message().to_owned()));
+        let (mark, detail) = match (against, self.is_reached(), unasked) {
+            (Some(why), ..) => (Mark::Bad, why),
+            (None, true, _) => (Mark::Good, format!("{version}, nothing against it at {registry}")),
+            (None, false, None) => (Mark::Good, format!("{version}, by what is kept here; {registry} was not asked")),
+            (None, false, Some(failed)) => {
+                (Mark::Warning, format!("{version}, by what is kept here; {}", failed.message()))
+            }
+        };
+        page.mark(0, mark, &name.to_string(), &detail);
+        for line in self.against().map(Against::hint).iter().flat_map(|hint| hint.lines()) {
+            page.line(&format!("    {line}"));
+        }
+    }
+
+    fn tell(&self, context: &Context) {
+        // A person has it in the answer.
+        if let Some(against) = self.against().filter(|_| context.ui.is_json()) {
+            against.tell(context);
+        }
+        let name = &self.package.name;
+        for Advisory { id, severity, title, .. } in self.since.iter().flat_map(|since| &since.advisories) {
+            context.ui.warn(&format!("{name} has a known fault: {id} ({}): {title}", severity.as_str()));
+            context.ui.hint(&format!("jackfield advisory show {name} {id}"));
+        }
+    }
 }
 
 /// The evidence of its admission still holds for the bytes that are installed, as of that time.
@@ -111,18 +161,20 @@ fn by_what_is_kept(package: &LockedPackage, trusted: &Trusted, context: &Context
     Ok(())
 }
 
-/// What the registry says now, and which faults of it are known.
-async fn since(package: &LockedPackage, context: &Context) -> (Result<(), Failed>, Vec<Advisory>) {
+async fn since(package: &LockedPackage, disable_revoked: bool, context: &Context) -> Since {
     let found = async {
-        let supply = Supply::open(&RegistryUrl { registry: None }, Some(&package.registry), context)?;
+        let mut supply = Supply::open(&RegistryUrl { registry: None }, Some(&package.registry), context)?;
+        if disable_revoked {
+            supply.policy.when_revoked = WhenRevoked::Disable;
+        }
         supply.find(&exactly(package)?, false).await
     };
     match found.await {
-        Ok(found) => {
-            let advisories = found.index.map(|index| index.advisories_of(&package.version)).unwrap_or_default();
-            (found.verdict.map(drop), advisories)
+        Ok(Found { index, verdict, installed, .. }) => {
+            let advisories = index.map(|index| index.advisories_of(&package.version)).unwrap_or_default();
+            Since { verdict: verdict.map(drop), against: installed, advisories }
         }
-        Err(failed) => (Err(failed), Vec::new()),
+        Err(failed) => Since { verdict: Err(failed), against: None, advisories: Vec::new() },
     }
 }
 

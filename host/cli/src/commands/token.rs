@@ -15,7 +15,7 @@ use crate::{
 pub(crate) async fn run(flags: flags::Token, context: &Context) -> Done {
     match flags.command {
         TokenCommand::Create { registry, label, packages, action, days } => {
-            let remote = Remote::open(&registry, context)?;
+            let remote = Remote::signed_in(&registry, context)?;
             let mut wanted = json!({ "label": label, "expires_in_s": days.saturating_mul(86_400) });
             if let Some(packages) = packages {
                 wanted["pattern"] = packages.into();
@@ -34,7 +34,7 @@ pub(crate) async fn run(flags: flags::Token, context: &Context) -> Done {
             Ok(())
         }
         TokenCommand::List { registry } => {
-            let listed: Value = Remote::open(&registry, context)?.get("/v1/tokens").await?;
+            let listed: Value = Remote::signed_in(&registry, context)?.get("/v1/tokens").await?;
             context.ui.answer(&listed, |page| {
                 let row = |token: &Value| {
                     let actions = token["actions"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -46,7 +46,7 @@ pub(crate) async fn run(flags: flags::Token, context: &Context) -> Done {
             })
         }
         TokenCommand::Revoke { registry, id } => {
-            Remote::open(&registry, context)?.delete(&format!("/v1/tokens/{id}")).await?;
+            Remote::signed_in(&registry, context)?.delete(&format!("/v1/tokens/{id}")).await?;
             context.ui.answer(&json!({ "revoked": id }), |page| {
                 page.line("Revoked.");
             })

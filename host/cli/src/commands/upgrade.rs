@@ -18,24 +18,26 @@ use crate::{
     page::Page,
     supply::{Good, Listed, Supply, Wanted, now},
     trusted::Trusted,
+    words::nearest,
 };
 
 const HOUR_US: i64 = 3_600_000_000;
 
 pub(crate) async fn run(flags: flags::Upgrade, context: &Context) -> Done {
     let lock = Trusted::of(context).lock()?;
-    let wanted = flags
-        .name
-        .as_deref()
-        .map(|name| Wanted::parse(name).unwrap_or_else(|| Err(not_installed(name, std::iter::empty()))));
+    let locked: Vec<String> = lock.packages.iter().map(|package| package.name.to_string()).collect();
+    let unknown = |name: &str| not_installed(name, locked.iter().map(String::as_str));
+    let wanted = flags.name.as_deref().map(|name| Wanted::parse(name).unwrap_or_else(|| Err(unknown(name))));
     let wanted = wanted.transpose()?;
     let host = context.host()?;
     let chosen: Vec<&LockedPackage> = match &wanted {
         None => lock.packages.iter().collect(),
         Some(wanted) => vec![lock.package(&wanted.name).ok_or_else(|| {
             let name = &wanted.name;
-            Failed::new(Kind::NotFound, "not-from-registry", format!("`{name}` is not installed from a registry"))
-                .hint(format!("jackfield install {name}"))
+            let near = nearest(&name.to_string(), locked.iter().map(String::as_str));
+            Failed::new(Kind::NotFound, "not-from-registry", format!("`{name}` is not installed from a registry")).hint(
+                near.map_or_else(|| format!("jackfield install {name}"), |near| format!("did you mean `{near}`?")),
+            )
         })?],
     };
     let range = wanted.and_then(|wanted| wanted.range);
@@ -60,6 +62,11 @@ pub(crate) async fn run(flags: flags::Upgrade, context: &Context) -> Done {
             page.line(&format!("Upgraded {} from {} to {}.", text("name"), text("replaced"), text("version")));
         }
     })?;
+    for answer in upgraded.iter().filter(|answer| answer["enabled"] == json!(false)) {
+        let name = answer["name"].as_str().unwrap_or_default();
+        context.ui.warn(&format!("`{name}` is disabled, as it was before"));
+        context.ui.hint(&format!("jackfield enable {name}"));
+    }
     if upgraded.is_empty() && waiting.is_empty() {
         context.ui.note("Nothing to upgrade.");
     }
@@ -80,7 +87,10 @@ async fn upgrade(
         true => Query { range: Some(compatible(&package.version)?), ..query.clone() },
         false => query.clone(),
     };
-    let Listed { index, resolved } = supply.list(query, automatic).await?;
+    let Listed { index, resolved, installed } = supply.list(query, automatic).await?;
+    if let Some(against) = &installed {
+        against.tell(context);
+    }
     if automatic {
         tell_of_what_breaks(package, &index, context);
     }

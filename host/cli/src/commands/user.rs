@@ -16,6 +16,7 @@ use crate::{
 pub(crate) async fn run(flags: flags::User, context: &Context) -> Done {
     match flags.command {
         UserCommand::Create { registry, name, password_file, operator } => {
+            // Where registration is open, nobody in particular makes himself an account.
             let remote = Remote::open(&registry, context)?;
             let password = password(password_file.as_deref(), &format!("Password for the new user {name}: "))?;
             let body = json!({ "name": name, "password": &*password, "operator": operator });
@@ -39,7 +40,7 @@ async fn change_password(
     new: &Option<PathBuf>,
     context: &Context,
 ) -> Done {
-    let remote = Remote::open(registry, context)?;
+    let remote = Remote::signed_in(registry, context)?;
     let me: Value = remote.get("/v1/me").await?;
     let name = shown(&me["user"]);
     let old = password(old.as_deref(), &format!("Password of {name} until now: "))?;
@@ -55,7 +56,7 @@ async fn change_password(
 }
 
 async fn set(registry: &RegistryUrl, name: &Label, disabled: bool, context: &Context) -> Done {
-    let remote = Remote::open(registry, context)?;
+    let remote = Remote::signed_in(registry, context)?;
     let _: Value = remote.post(&format!("/v1/moderation/users/{name}"), &json!({ "disabled": disabled })).await?;
     context.ui.answer(&json!({ "user": name, "disabled": disabled }), |page| {
         page.line(&format!("`{name}` is {}.", if disabled { "shut out" } else { "let in" }));

@@ -25,7 +25,7 @@ const DAYS: i64 = 7;
 const DAY_US: i64 = 86_400 * 1_000_000;
 
 pub(crate) async fn run(flags: flags::TakeBack, action: StatusAction, context: &Context) -> Done {
-    let remote = Remote::open(&flags.registry, context)?;
+    let remote = Remote::signed_in(&flags.registry, context)?;
     let (name, version) = release(&flags.release)?;
     let at = path(&name, &version);
     let body = match &flags.key {
@@ -45,7 +45,16 @@ pub(crate) async fn run(flags: flags::TakeBack, action: StatusAction, context: &
         }
         None => json!({ "order": { "action": action, "reason": flags.reason, "days": flags.days } }),
     };
-    let taken: Value = remote.post(&format!("{at}/status"), &body).await?;
+    let taken: Result<Value, Failed> = remote.post(&format!("{at}/status"), &body).await;
+    let taken = taken.map_err(|failed| match (&flags.key, failed.code()) {
+        // Without a key it is an operator's order.
+        (None, "forbidden") => failed.hint(format!(
+            "as its owner, sign it with a key of the namespace: jackfield {} {} --reason … --key NAME",
+            action.as_str(),
+            flags.release
+        )),
+        _ => failed,
+    })?;
     context.ui.answer(&taken, |page| {
         page.line(&format!("Taken in: {} {}.", action.as_str(), flags.release));
         page.fields([("statement", shown(&taken["statement"]))]);
@@ -56,7 +65,7 @@ pub(crate) async fn run(flags: flags::TakeBack, action: StatusAction, context: &
 
 /// `jackfield withdraw`.
 pub(crate) async fn withdraw(flags: flags::Withdrawal, context: &Context) -> Done {
-    let remote = Remote::open(&flags.registry, context)?;
+    let remote = Remote::signed_in(&flags.registry, context)?;
     let (name, version) = release(&flags.release)?;
     let reason = json!({ "reason": flags.reason });
     let progress: Value = remote.post(&format!("{}/withdrawal", path(&name, &version)), &reason).await?;
@@ -79,7 +88,7 @@ fn path(name: &PackageName, version: &Version) -> String {
 
 /// `jackfield namespace revoke-key`: what a key signed counts no more.
 pub(crate) async fn revoke_key(flags: flags::RevokeKey, context: &Context) -> Done {
-    let remote = Remote::open(&flags.one.registry, context)?;
+    let remote = Remote::signed_in(&flags.one.registry, context)?;
     let namespace = flags.one.namespace;
     let action = StatusAction::Revoke;
     let body = match &flags.key {
@@ -110,10 +119,10 @@ async fn statement(
     action: StatusAction,
     reason: &str,
 ) -> Result<StatusStatement, Failed> {
-    let about: Value = remote.get("/.well-known/jackfield.json").await?;
+    let about = remote.about().await?;
     let me: Value = remote.get("/v1/me").await?;
     Ok(StatusStatement {
-        registry: shown(&about["origin"]),
+        registry: about.origin,
         subject,
         action,
         reason: reason.to_owned(),
@@ -142,7 +151,7 @@ fn now_us() -> i64 {
 }
 
 pub(crate) async fn deprecate(flags: flags::Deprecate, context: &Context) -> Done {
-    let remote = Remote::open(&flags.registry, context)?;
+    let remote = Remote::signed_in(&flags.registry, context)?;
     let name: PackageName = flags.name.parse()?;
     let at = format!("/v1/packages/{}/{}/deprecation", name.namespace(), name.name());
     match &flags.message {

@@ -11,7 +11,11 @@ Examples:
   jackfield log checkpoint --log-key 'registry.example+5f3a9c01+AR…'";
 
 pub(crate) const LOG_PROVE: &str = "\
+`jackfield publish` and `jackfield info` show the digests.
+
 Examples:
+  jackfield log prove acme:crm@1.2.0                            # all statements about the release
+  jackfield log prove acme:crm@1.2.0 --out proofs
   jackfield log prove sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --out crm.tlog-proof
   jackfield log prove sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --out crm.sigstore.json";
 

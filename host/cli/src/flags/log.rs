@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 use jackfield_package::{
-    Digest, Label,
+    Label,
     key::PublicKey,
     log::{KeyName, VerifierKey},
 };
 
 use super::{Configured, Passphrase, RegistryUrl};
-use crate::examples;
+use crate::{examples, values::Provable};
 
 /// Look into a registry's transparency log, watch it, or witness it
 #[derive(Debug, Args)]
@@ -25,7 +25,8 @@ pub(crate) struct Log {
 pub(crate) struct LogKey {
     #[command(flatten)]
     pub(crate) registry: RegistryUrl,
-    /// The log's key, `name+id+base64` [default: what the registry says, which proves nothing about the registry]
+    /// The log's key, `name+id+base64` [default: the one that `registry add` pinned; without one, what the registry says,
+    /// which proves nothing about it]
     #[arg(long, value_name = "VKEY")]
     pub(crate) log_key: Option<VerifierKey>,
 }
@@ -38,16 +39,17 @@ pub(crate) enum LogCommand {
         #[command(flatten)]
         log: LogKey,
     },
-    /// Fetch the proof that a statement is in the log
+    /// Fetch and verify the proof that a statement is in the log, or each of those about a release
     #[command(after_help = examples::LOG_PROVE)]
     Prove {
         #[command(flatten)]
         log: LogKey,
-        /// The statement's digest
-        #[arg(value_name = "DIGEST")]
-        statement: Digest,
-        /// Where to write the proof: a bundle with the proof inside if it ends in `.json` [default: stdout]
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        /// A statement's digest, or a release
+        #[arg(value_name = "DIGEST|NAME@VERSION")]
+        what: Provable,
+        /// Of a statement: where to write the proof, a bundle with the proof inside if it ends in `.json` [default: stdout]. Of a
+        /// release: a folder for the bundles [default: none is written]
+        #[arg(long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
         out: Option<PathBuf>,
     },
     /// Verify a proof without a network

@@ -10,7 +10,7 @@ use jackfield_package::{
 use serde_json::Value;
 
 use super::{Monitor, Report, Seen};
-use crate::{commands::log::newest, error::Failed, remote::Remote};
+use crate::{believed_log::newest, error::Failed, remote::Remote};
 
 /// Packages of the log, and as many that the registry lists, whose indexes one look holds against the log; the rest has its
 /// turn in the next. With one look a minute, a million packages are gone through in a day.

@@ -171,6 +171,65 @@ fn every_command_has_help_with_examples() {
 }
 
 #[test]
+fn what_needs_an_account_says_how_to_sign_in() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    desk.publisher(&server);
+    desk.release_echo("1.0.0");
+    desk.believer("new", &server);
+    desk.json("new", &["install", "acme:echo"]);
+    let login = format!("jackfield login --registry {} --user NAME", server.url);
+    for command in [
+        &["review", "add", "acme:echo", "--stars", "5", "--text", "Good."][..],
+        &["review", "flag", "acme:echo", "r-1", "--reason", "odd"],
+        &["publish", "it.wasm", "--key", "release"],
+        &["yank", "acme:echo@1.0.0", "--reason", "odd"],
+        &["withdraw", "acme:echo@1.0.0", "--reason", "odd"],
+        &["deprecate", "acme:echo", "--message", "odd"],
+        &["advisory", "withdraw", "acme:echo", "JFA-2026-0001"],
+        &["audit", "acme:echo", "--verdict", "pass", "--key", "mine", "--push"],
+        &["namespace", "create", "beta"],
+        &["namespace", "list"],
+        &["namespace", "publisher", "list", "acme"],
+        &["token", "list"],
+        &["user", "disable", "ada"],
+        &["whoami"],
+    ] {
+        let ran = desk.run("new", command);
+        assert_eq!(ran.error(), (3, "unauthenticated".to_owned()), "{command:?}");
+        assert!(ran.stderr.contains(&login), "{command:?}: {ran:#?}");
+    }
+    // So does a token that is not good, whatever the registry says about it; and one of the environment is named.
+    let ran = desk.command("new", &["token", "list", "--output", "json"]).env("JACKFIELD_TOKEN", "jf_old").output();
+    let said = String::from_utf8(ran.unwrap().stderr).unwrap();
+    assert!(said.contains("token-unknown") && said.contains(&login) && said.contains("JACKFIELD_TOKEN"), "{said}");
+    // What everybody may see, nobody has to sign in for.
+    for command in [&["info", "acme:echo"][..], &["namespace", "show", "acme"], &["review", "list", "acme:echo"]] {
+        assert_eq!(desk.run("new", command).code, 0, "{command:?}");
+    }
+}
+
+#[test]
+fn keys_are_shown_by_their_ids_and_by_the_names_of_this_home() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    desk.publisher(&server);
+    let key = desk.json("ada", &["key", "show", "release"]);
+    let keyid = key["keyid"].as_str().unwrap();
+    let shown = desk.json("eve", &["namespace", "show", "acme", "--registry", &server.url]);
+    assert_eq!(shown["keyset"]["keyids"], json!([keyid]));
+    let raw = shown["keyset"]["keys"][0].as_str().unwrap();
+    let human = |home: &str| {
+        let ran = desk.command(home, &["namespace", "show", "acme", "--registry", &server.url]).output().unwrap();
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let told = human("ada");
+    assert!(told.contains(&format!("{keyid} (release)")) && !told.contains(raw), "{told}");
+    let told = human("eve");
+    assert!(told.contains(keyid) && !told.contains("(release)") && !told.contains(raw), "{told}");
+}
+
+#[test]
 fn a_password_is_changed_by_who_knows_it_and_lost_keys_are_replaced_in_public() {
     let desk = Desk::new();
     let server = desk.serve(&[]);

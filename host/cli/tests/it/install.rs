@@ -27,8 +27,21 @@ fn what_is_published_here_is_installed_there() {
     let verified = desk.json("home", &["verify", "acme:echo"]);
     assert_eq!(verified["verified"], true);
     assert!(verified["steps"].as_array().unwrap().iter().all(|step| step["ok"] == true), "{verified}");
-    assert_eq!(desk.run("home", &["install", "acme:nothing"]).code, 8);
-    assert_eq!(desk.run("home", &["install", "acme:echo@^2"]).error(), (3, "release-not-found".to_owned()));
+    // What is not there is refused with what is.
+    for (command, words) in [
+        (&["install", "acme:nothing"][..], &["jackfield search nothing"][..]),
+        (&["install", "acme:ecko"], &["did you mean `acme:echo`?"]),
+        (&["install", "acne:echo"], &["did you mean `acme:echo`?"]),
+        (&["info", "acme:ecko"], &["did you mean `acme:echo`?"]),
+        (&["info", "acme:echo@2.0.0"], &["there is 1.0.0"]),
+        (&["install", "echo"], &["namespace:name", "jackfield search TEXT"]),
+    ] {
+        let ran = desk.run("home", command);
+        assert!(ran.code == 8 && words.iter().all(|word| ran.stderr.contains(word)), "{command:?}: {ran:#?}");
+    }
+    let ran = desk.run("home", &["install", "acme:echo@^2"]);
+    assert_eq!(ran.error(), (3, "release-not-found".to_owned()));
+    assert!(ran.stderr.contains("there is 1.0.0"), "{ran:#?}");
 
     let installed = desk.json("home", &["install", "acme:echo@1"]);
     assert_eq!(installed["version"], "1.0.0");

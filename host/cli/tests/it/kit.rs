@@ -201,6 +201,8 @@ impl Desk {
         self.write_package("it.wasm", version, package);
         let ran = self.publish_file("it.wasm", &[]);
         assert_eq!((ran.code, &ran.answer()["state"]), (0, &Value::from("released")), "{ran:#?}");
+        let statements = ran.answer()["statements"].clone();
+        assert!(statements[0]["kind"] == "publish" && statements[0]["log_index"].is_u64(), "{statements}");
     }
 
     /// Releases the plain `acme:echo` at that version.

@@ -82,6 +82,30 @@ fn what_is_released_is_proven_and_what_is_tampered_with_is_not() {
     assert_eq!((&newest["size"], &newest["cosigned_by"]), (&Value::from(7), &Value::from(Vec::<Value>::new())));
     let vkey = newest["log_key"].as_str().unwrap();
 
+    // All that the log has about a release, each proven, and the same digests wherever they are shown.
+    let all = desk.json("eve", &["log", "prove", "acme:echo@1.1.0", "--registry", url, "--out", "proofs"]);
+    let rows = all["statements"].as_array().unwrap();
+    let kinds: Vec<_> =
+        rows.iter().map(|row| (row["kind"].as_str().unwrap(), row["index"].as_u64().unwrap())).collect();
+    assert_eq!(kinds, [("publish", 3), ("checks", 4)]);
+    assert_eq!(rows[0]["statement"], Value::from(statement(&server, "1.1.0")));
+    let ran =
+        desk.run("eve", &["log", "verify", "proofs/3-publish.sigstore.json", "--key", "ada.pem", "--log-key", vkey]);
+    assert_eq!((ran.code, &ran.answer()["index"]), (0, &Value::from(3)), "{ran:#?}");
+    let info = desk.json("eve", &["info", "acme:echo@1.1.0", "--registry", url]);
+    for (at, row) in rows.iter().enumerate() {
+        assert_eq!(
+            (&info["statements"][at]["digest"], &info["statements"][at]["log_index"]),
+            (&row["statement"], &row["index"])
+        );
+    }
+    let human = desk.command("ada", &["log", "prove", "acme:echo@1.1.0"]).output().unwrap();
+    let told = String::from_utf8(human.stdout).unwrap();
+    assert!(told.contains("Proven: 2 statements about acme:echo@1.1.0") && told.contains("(release)"), "{told}");
+    let prove = |what: &str| desk.run("eve", &["log", "prove", what, "--registry", url]).error();
+    assert_eq!(prove("acme:echo@9.9.9"), (8, "release-not-found".to_owned()));
+    assert_eq!(prove("acme:echo"), (2, "command-line".to_owned()));
+
     let digest = statement(&server, "1.1.0");
     let proven = desk.json("eve", &["log", "prove", &digest, "--registry", url, "--log-key", vkey, "--out", "it.json"]);
     assert_eq!((&proven["index"], &proven["size"]), (&Value::from(3), &Value::from(7)));
@@ -123,6 +147,49 @@ fn what_is_released_is_proven_and_what_is_tampered_with_is_not() {
     let states: Vec<_> = rebuilt["releases"].as_array().unwrap().iter().map(|release| &release["state"]).collect();
     assert_eq!(states, ["released"; 3]);
     assert_eq!(desk.run("eve", &["log", "rebuild", "--data", "elsewhere"]).error(), (8, "registry-missing".to_owned()));
+}
+
+#[test]
+fn the_key_that_was_pinned_counts_unless_a_flag_names_another() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    desk.publisher(&server);
+    desk.release_echo("1.0.0");
+    desk.believer("home", &server);
+    let (url, address) = (server.url.clone(), server.address());
+    let digest = statement(&server, "1.0.0");
+    let pinned = desk.json("home", &["registry", "list"])["registries"][0]["log_key"].clone();
+    let first = pinned.as_str().unwrap();
+
+    // Which key it was, and who says so: pinned, given, or the registry's own word, of which one is warned.
+    let newest = desk.json("home", &["log", "checkpoint"]);
+    assert_eq!((&newest["log_key"], &newest["log_key_from"]), (&pinned, &Value::from("pinned")));
+    let told = desk.command("home", &["log", "checkpoint"]).output().unwrap();
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(told.contains(&format!("pinned for `localhost`: {first}")), "{told}");
+    let given = ["log", "checkpoint", "--registry", &url, "--log-key", first];
+    assert_eq!(desk.json("eve", &given)["log_key_from"], "flag");
+    let ran = desk.run("eve", &["log", "checkpoint", "--registry", &url]);
+    assert_eq!(ran.answer()["log_key_from"], "registry");
+    assert!(ran.stderr.contains("only the registry's own word"), "{ran:#?}");
+    let proven = desk.json("home", &["log", "prove", &digest, "--out", "it.tlog-proof"]);
+    assert_eq!((&proven["log_key"], &proven["log_key_from"]), (&pinned, &Value::from("pinned")));
+    desk.json("home", &["log", "monitor", "--once"]);
+    server.stop();
+
+    // The registry comes back with other keys: nothing of it is looked at, until somebody names the key.
+    std::fs::rename(desk.path("data"), desk.path("before")).unwrap();
+    let server = desk.serve_at(&address, &[]);
+    let second = checkpoint_once_there(&desk, &server)["log_key"].as_str().unwrap().to_owned();
+    let changed = (3, "registry-key-changed".to_owned());
+    for command in [&["log", "checkpoint"][..], &["log", "prove", &digest], &["log", "monitor", "--once"]] {
+        let ran = desk.run("home", command);
+        assert_eq!(ran.error(), changed, "{command:?}");
+        assert!(ran.stderr.contains(first) && ran.stderr.contains(&second), "{ran:#?}");
+    }
+    assert_eq!(desk.json("home", &["log", "checkpoint", "--log-key", &second])["log_key_from"], "flag");
+    // A key that is not the log's shows at the signature.
+    assert_eq!(desk.run("home", &["log", "checkpoint", "--log-key", first]).code, 3);
 }
 
 /// Runs a line of SQL on a registry that stands still.

@@ -110,3 +110,102 @@ fn a_child_without_memory_or_time_gives_no_pass() {
     }
     assert_ne!(examined("spins.wasm", &plenty, "1").as_deref(), Some("pass"));
 }
+
+#[test]
+fn a_newcomers_slips_are_answered_with_the_next_command() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    let url = server.url.clone();
+    desk.json("admin", &["login", "--registry", &url, "--token-file", "data/operator-token"]);
+    desk.write("it.wasm", programs::ECHO, "1.0.0");
+    std::fs::write(desk.path("wrong"), "not this\n").unwrap();
+    /// Each is refused with its code, and says all of these words.
+    #[track_caller]
+    fn slips(desk: &Desk, home: &str, slips: &[(&[&str], i32, &str, &[&str])]) {
+        for (command, exit, code, words) in slips {
+            let ran = desk.run(home, command);
+            assert_eq!(ran.error(), (*exit, (*code).to_owned()), "{command:?}: {ran:#?}");
+            assert!(words.iter().all(|word| ran.stderr.contains(word)), "{command:?}: {words:?} {ran:#?}");
+        }
+    }
+    let publish = ["publish", "it.wasm", "--key", "release", "--passphrase-file", "pass"];
+    let elsewhere = format!("{url}/nowhere");
+    let here = url.trim_start_matches("http://");
+    let sign_in = ["login", "--registry", &url, "--user", "ada", "--password-file", "password"];
+    slips(
+        &desk,
+        "ada",
+        &[
+            // An address that is none, that is another's, where nobody listens.
+            (&["registry", "add", here], 2, "registry-url-malformed", &[&format!("did you mean {url}?")]),
+            (&["registry", "add", &elsewhere], 8, "route-not-found", &["is this a registry's address?"]),
+            (
+                &["registry", "add", "http://127.0.0.1:1"],
+                1,
+                "registry-unreachable",
+                &["connection refused\"", "does it run?", "--registry URL"],
+            ),
+            (&["install", "acme:echo"], 2, "registry-not-trusted", &["jackfield registry add URL"]),
+            (&publish, 2, "registry-unknown", &["jackfield login --registry URL"]),
+            (&sign_in, 3, "login-failed", &["no account yet?", "jackfield user create ada"]),
+        ],
+    );
+    desk.json("admin", &["user", "create", "ada", "--password-file", "password"]);
+    desk.json("ada", &sign_in);
+    slips(&desk, "ada", &[(&publish, 8, "key-not-found", &["jackfield key new release"])]);
+    desk.json("ada", &["key", "new", "release", "--passphrase-file", "pass"]);
+    desk.json("ada", &["key", "new", "other", "--passphrase-file", "pass"]);
+    let wrong = ["publish", "it.wasm", "--key", "release", "--passphrase-file", "wrong"];
+    slips(
+        &desk,
+        "ada",
+        &[
+            (&wrong, 3, "key-passphrase-wrong", &["the passphrase of the key `release`"]),
+            (&["publish", "it.wasm", "--key", "relase"], 8, "key-not-found", &["did you mean `release`?"]),
+            (&publish, 8, "namespace-not-found", &["jackfield namespace create acme"]),
+        ],
+    );
+    desk.json("ada", &["namespace", "create", "acme"]);
+    let next = ["jackfield namespace keyset acme --key release"];
+    slips(&desk, "ada", &[(&publish, 3, "keyset-missing", &next)]);
+    desk.json("ada", &["namespace", "keyset", "acme", "--key", "release", "--passphrase-file", "pass"]);
+    let other = ["publish", "it.wasm", "--key", "other", "--passphrase-file", "pass"];
+    let keyset = ["namespace", "keyset", "acme", "--key", "other", "--passphrase-file", "pass"];
+    slips(
+        &desk,
+        "ada",
+        &[
+            (&other, 3, "signer-unknown", &["`other`", "(release)"]),
+            (&keyset, 3, "keyset-threshold", &["--sign-with NAME"]),
+        ],
+    );
+    desk.release_echo("1.0.0");
+    slips(
+        &desk,
+        "ada",
+        &[
+            (
+                &["yank", "acme:echo@1.0.0", "--reason", "odd"],
+                3,
+                "forbidden",
+                &["jackfield yank acme:echo@1.0.0", "--key"],
+            ),
+            (&["yank", "acme:echo", "--reason", "odd"], 2, "version-missing", &["acme:crm@1.2.3"]),
+        ],
+    );
+    desk.believer("ada", &server);
+    desk.json("ada", &["install", "acme:echo"]);
+    let near = ["did you mean `acme:echo`?"];
+    slips(
+        &desk,
+        "ada",
+        &[
+            (&["upgrade", "acme:ecko"], 8, "not-from-registry", &near),
+            (&["upgrade", "echo"], 8, "not-installed", &near),
+            (&["upgrade", "acme:echo@3.0.0"], 3, "release-not-found", &["there is 1.0.0"]),
+        ],
+    );
+    server.stop();
+    slips(&desk, "ada", &[(&["search", "echo"], 1, "registry-unreachable", &["does it run?"])]);
+    desk.json("ada", &["invoke", "acme:echo", "run"]);
+}
