@@ -2,6 +2,7 @@
 
 use axum::extract::{FromRequestParts, Path};
 use http::{header, request::Parts};
+use jackfield_db::Tx;
 use jackfield_package::{Label, PackageName};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -33,25 +34,22 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether it may; a change is written down in the transaction of what is done, a refusal by itself.
+    /// Whether it may, and the transaction of what is then done, in which a line of the audit log says so already: nothing is done
+    /// unrecorded. A refusal is written down by itself.
     ///
     /// # Errors
-    /// 403 `role-insufficient`, `token-reach`.
-    pub(crate) async fn authorise(
+    /// 403 `role-insufficient`.
+    pub(crate) async fn begin(
         &self,
         workspaces: &Shared,
-        tx: &mut jackfield_db::Conn,
         action: Action,
         target: &str,
         detail: Option<&str>,
-    ) -> Result<(), Problem> {
-        match self.may(action) {
-            Ok(()) => audit::write(tx, self, action, target, true, detail, workspaces.now()).await,
-            Err(problem) => {
-                audit::write_denial(workspaces, self, action, target, problem.code).await;
-                Err(problem)
-            }
-        }
+    ) -> Result<Tx, Problem> {
+        self.may_look(workspaces, action, target).await?;
+        let mut tx = workspaces.db.begin().await?;
+        audit::write(&mut tx, self, action, target, true, detail, workspaces.now()).await?;
+        Ok(tx)
     }
 
     /// Whether it may look, or call: of that, no line is written for a yes.

@@ -129,8 +129,7 @@ pub(crate) async fn connect(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.reaches(&wanted.connector)?;
     let host = workspaces.host(&caller.workspace)?;
-    let mut tx = workspaces.db.begin().await?;
-    caller.authorise(&workspaces, &mut tx, Action::Connect, &wanted.connector.to_string(), Some("link")).await?;
+    let tx = caller.begin(&workspaces, Action::Connect, &wanted.connector.to_string(), Some("link")).await?;
     tx.commit().await?;
     let wish = wish(&workspaces, &caller, &host, wanted)?;
     let (connector, auth) = (wish.connector.clone(), wish.auth.id.clone());
@@ -239,10 +238,10 @@ pub(crate) async fn change(
     caller: Caller,
     Path((_, id, change)): Path<(String, String, String)>,
 ) -> Result<Json<Value>, Problem> {
+    caller.may_look(&workspaces, Action::Connect, &id).await?;
     let who = person(&caller.workspace, &caller.name);
     let known = find(&workspaces, &caller, &id).await?;
-    let mut tx = workspaces.db.begin().await?;
-    caller.authorise(&workspaces, &mut tx, Action::Connect, &id, Some(&change)).await?;
+    let tx = caller.begin(&workspaces, Action::Connect, &id, Some(&change)).await?;
     tx.commit().await?;
     let broker = &workspaces.broker;
     let changed = match change.as_str() {
@@ -276,9 +275,9 @@ pub(crate) async fn delete(
     caller: Caller,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
+    caller.may_look(&workspaces, Action::Connect, &id).await?;
     let known = find(&workspaces, &caller, &id).await?;
-    let mut tx = workspaces.db.begin().await?;
-    caller.authorise(&workspaces, &mut tx, Action::Connect, &id, Some("delete")).await?;
+    let tx = caller.begin(&workspaces, Action::Connect, &id, Some("delete")).await?;
     tx.commit().await?;
     workspaces.broker.delete(&person(&caller.workspace, &caller.name), &known.id).await.map_err(no)?;
     Ok(StatusCode::NO_CONTENT)

@@ -196,8 +196,7 @@ pub(crate) async fn install(
     Body(install): Body<Install>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (home, host) = (workspaces.home(&caller.workspace), workspaces.host(&caller.workspace)?);
-    let mut tx = workspaces.db.begin().await?;
-    caller.authorise(&workspaces, &mut tx, Action::Install, &install.package, None).await?;
+    let tx = caller.begin(&workspaces, Action::Install, &install.package, None).await?;
     tx.commit().await?;
     let choice = match install.grant {
         InstallGrant::Word(GrantWord::All) => GrantChoice::All,
@@ -220,9 +219,8 @@ fn before(host: &Host, wanted: &str) -> Grant {
 
 /// What came of it, beside the line that said that it was wanted.
 async fn note(workspaces: &Shared, caller: &Caller, action: Action, it: &Installation) -> Result<(), Problem> {
-    let mut tx = workspaces.db.begin().await?;
     let detail = format!("{} {}", it.version, it.digest);
-    caller.authorise(workspaces, &mut tx, action, &it.name.to_string(), Some(&detail)).await?;
+    let tx = caller.begin(workspaces, action, &it.name.to_string(), Some(&detail)).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -238,8 +236,7 @@ pub(crate) async fn grant(
     let host = workspaces.host(&caller.workspace)?;
     let current = host.installation(&package).map_err(HostError)?.grant;
     let detail = grant_as_json(&wanted.clone().over(current)?).to_string();
-    let mut tx = workspaces.db.begin().await?;
-    caller.authorise(&workspaces, &mut tx, Action::Grant, &package.to_string(), Some(&detail)).await?;
+    let tx = caller.begin(&workspaces, Action::Grant, &package.to_string(), Some(&detail)).await?;
     host.change_grant(&package, |it| wanted.over(it.grant.clone()).map_err(Changed::Not)).map_err(Problem::from)?;
     tx.commit().await?;
     whole(&host, &package).map(Json)
@@ -263,9 +260,8 @@ pub(crate) async fn allow(
     caller.reaches(&package)?;
     let host = workspaces.host(&caller.workspace)?;
     let more: EgressGrant = egress.parse()?;
-    let mut tx = workspaces.db.begin().await?;
     let detail = format!("allow {more}");
-    caller.authorise(&workspaces, &mut tx, Action::Grant, &package.to_string(), Some(&detail)).await?;
+    let tx = caller.begin(&workspaces, Action::Grant, &package.to_string(), Some(&detail)).await?;
     host.change_grant(&package, |it| {
         let mut grant = it.grant.clone();
         if !grant.egress.contains(&more) {
@@ -320,9 +316,8 @@ pub(crate) async fn switch(
     let name = package.clone();
     let done = tokio::task::spawn_blocking(move || switched.set_enabled(&name, enabled)).await;
     done.map_err(|error| Problem::internal(&error))?.map_err(HostError)?;
-    let mut tx = workspaces.db.begin().await?;
     let detail = if enabled { "enabled" } else { "disabled" };
-    caller.authorise(&workspaces, &mut tx, Action::Switch, &package.to_string(), Some(detail)).await?;
+    let tx = caller.begin(&workspaces, Action::Switch, &package.to_string(), Some(detail)).await?;
     tx.commit().await?;
     whole(&host, &package).map(Json)
 }
@@ -335,8 +330,7 @@ pub(crate) async fn uninstall(
     let package = package(&namespace, &name)?;
     caller.reaches(&package)?;
     let host = workspaces.host(&caller.workspace)?;
-    let mut tx = workspaces.db.begin().await?;
-    caller.authorise(&workspaces, &mut tx, Action::Install, &package.to_string(), Some("uninstalled")).await?;
+    let tx = caller.begin(&workspaces, Action::Install, &package.to_string(), Some("uninstalled")).await?;
     host.uninstall(&package).map_err(HostError)?;
     workspaces.supply.forget(&workspaces.home(&caller.workspace), &package).await?;
     tx.commit().await?;

@@ -92,9 +92,8 @@ pub(crate) async fn set_quota(
     if !(1..=60_000_000).contains(&calls_a_minute) {
         return Err(Problem::bad_request("quota-malformed", "a quota is 1 to 60000000 calls a minute"));
     }
-    let mut tx = workspaces.db.begin().await?;
     let detail = format!("{calls_a_minute} calls a minute");
-    caller.authorise(&workspaces, &mut tx, Action::Policy, "quota", Some(&detail)).await?;
+    let mut tx = caller.begin(&workspaces, Action::Policy, "quota", Some(&detail)).await?;
     store::set_quota(&mut tx, caller.workspace.as_str(), calls_a_minute).await?;
     tx.commit().await?;
     workspaces.quotas.forget();
@@ -118,8 +117,7 @@ pub(crate) async fn put(
     if !workspaces.identity.exists(&user).await? {
         return Err(Problem::not_found("user-not-found", format!("there is no user `{user}`")));
     }
-    let mut tx = workspaces.db.begin().await?;
-    caller.authorise(&workspaces, &mut tx, Action::Members, &format!("user:{user}"), Some(role.word())).await?;
+    let mut tx = caller.begin(&workspaces, Action::Members, &format!("user:{user}"), Some(role.word())).await?;
     if store::members(&mut tx, workspace).await?.len() as i64 >= MEMBERS
         && store::role(&mut tx, workspace, user.as_str()).await?.is_none()
     {
@@ -137,8 +135,7 @@ pub(crate) async fn remove(
     Path((_, user)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let workspace = caller.workspace.as_str();
-    let mut tx = workspaces.db.begin().await?;
-    caller.authorise(&workspaces, &mut tx, Action::Members, &format!("user:{user}"), Some("removed")).await?;
+    let mut tx = caller.begin(&workspaces, Action::Members, &format!("user:{user}"), Some("removed")).await?;
     if store::remove_member(&mut tx, workspace, &user).await? == 0 {
         return Err(Problem::not_found("member-not-found", format!("`{user}` is no member of `{workspace}`")));
     }

@@ -129,9 +129,8 @@ pub(crate) async fn create(
         revoked_at: None,
         last_used_at: None,
     };
-    let mut tx = workspaces.db.begin().await?;
     let detail = format!("{} for {}: {}", row.role, row.packages, row.label);
-    caller.authorise(&workspaces, &mut tx, Action::Tokens, &format!("token:{}", row.id), Some(&detail)).await?;
+    let mut tx = caller.begin(&workspaces, Action::Tokens, &format!("token:{}", row.id), Some(&detail)).await?;
     if store::live_token_count(&mut tx, &row.workspace, now).await? >= TOKENS {
         return Err(Problem::conflict("too-many-tokens", format!("there are {TOKENS} tokens already"))
             .hint("revoke those that nothing uses"));
@@ -155,8 +154,7 @@ pub(crate) async fn revoke(
     caller: Caller,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    let mut tx = workspaces.db.begin().await?;
-    caller.authorise(&workspaces, &mut tx, Action::Tokens, &format!("token:{id}"), Some("revoked")).await?;
+    let mut tx = caller.begin(&workspaces, Action::Tokens, &format!("token:{id}"), Some("revoked")).await?;
     if store::revoke_token(&mut tx, caller.workspace.as_str(), &id, workspaces.now()).await? == 0 {
         return Err(Problem::not_found("token-not-found", "there is no such token in this workspace"));
     }
