@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     Answer, AuthMethod, Authorize, Body, ClientCredentials, Device, Entry, Loopback, Method, Pkce, Refresh,
-    RefreshKind, Revoke, RevokeAuth, Sends, Token, Userinfo, entry::is_loopback,
+    RefreshKind, Revoke, RevokeAuth, Sends, Token, Userinfo, is_loopback,
 };
 use crate::sender::{Reach, Sender};
 
