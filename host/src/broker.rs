@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use jackfield_broker::{Broker, Caller, Error, connection::Who, flow::Flows, home, sender::Sender};
+use jackfield_broker::{Broker, Caller, Error, connection::Who, flow::Flows, home, hook::Hooks, sender::Sender};
 use jackfield_package::PackageName;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::OnceCell;
@@ -34,17 +34,24 @@ pub(crate) struct HomeBroker {
     network: Arc<dyn Sender>,
     /// Where it is one of many.
     tenant: Option<String>,
+    /// Who runs hooks, where it is not.
+    hooks: Option<Arc<dyn Hooks>>,
     opened: OnceCell<(Broker, Flows)>,
 }
 
 impl HomeBroker {
-    pub(crate) fn new(home: PathBuf, database: Option<String>, network: Arc<dyn Sender>) -> Self {
-        Self { home, database, network, tenant: None, opened: OnceCell::new() }
+    pub(crate) fn new(
+        home: PathBuf,
+        database: Option<String>,
+        network: Arc<dyn Sender>,
+        hooks: Arc<dyn Hooks>,
+    ) -> Self {
+        Self { home, database, network, tenant: None, hooks: Some(hooks), opened: OnceCell::new() }
     }
 
     pub(crate) fn shared(broker: Broker, flows: Flows, tenant: String, network: Arc<dyn Sender>) -> Self {
         let opened = OnceCell::new_with(Some((broker, flows)));
-        Self { home: PathBuf::new(), database: None, network, tenant: Some(tenant), opened }
+        Self { home: PathBuf::new(), database: None, network, tenant: Some(tenant), hooks: None, opened }
     }
 
     pub(crate) fn network(&self) -> Arc<dyn Sender> {
@@ -60,6 +67,14 @@ impl HomeBroker {
     }
 
     pub(crate) async fn get(&self) -> Result<&(Broker, Flows), Error> {
-        self.opened.get_or_try_init(|| home::open(&self.home, self.database.as_deref(), self.network.clone())).await
+        let open = || {
+            let parts = home::HomeParts {
+                database: self.database.clone(),
+                sender: self.network.clone(),
+                hooks: self.hooks.clone(),
+            };
+            home::open(&self.home, parts)
+        };
+        self.opened.get_or_try_init(open).await
     }
 }

@@ -5,7 +5,7 @@ mod calls;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, Weak},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -36,6 +36,15 @@ use crate::{
 /// Runs connectors from one home folder. Cheap to clone; all clones share engines, pools and connections.
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
+
+/// A host that is there as long as somebody else holds it.
+pub(crate) struct WeakHost(Weak<Inner>);
+
+impl WeakHost {
+    pub(crate) fn upgrade(&self) -> Option<Host> {
+        self.0.upgrade().map(Host)
+    }
+}
 
 /// Who carries requests.
 enum Transports {
@@ -209,7 +218,7 @@ impl Host {
     }
 
     /// An egress with connections of its own, so that no two installations share one.
-    fn egress(&self, manifest: &Manifest, grant: &Grant) -> Result<Egress, Refusal> {
+    pub(crate) fn egress(&self, manifest: &Manifest, grant: &Grant) -> Result<Egress, Refusal> {
         let transport: Box<dyn Transport> = match &self.0.transports {
             Transports::Shared(transport) => Box::new(transport.clone()),
             Transports::Wire { resolver, tls } => {

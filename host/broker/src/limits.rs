@@ -114,3 +114,15 @@ pub const WORK_INTERVAL_S: u64 = 5;
 
 /// Bytes that a secret has at least: a shorter one can't be told from ordinary text, and blotting it out would blot out that.
 pub const SECRET_BYTES_LEAST: usize = 8;
+
+/// Requests of one exchange that a hook words: a login of two steps has two, and one that asks for a challenge first has three.
+pub const HOOK_REQUESTS: usize = 4;
+
+/// Entries of each list that a hook gives: the longest form in use has some twenty fields.
+pub const HOOK_PARTS: usize = 64;
+
+/// Bytes of a text once its placeholders are filled in: three secrets of the longest kind, with something between them.
+pub const HOOK_FILLED_BYTES: usize = 4 * SECRET_BYTES;
+
+/// Bytes of one text of an answer that a hook is shown: a code and a sentence.
+pub const HOOK_SHOWN_BYTES: usize = 1 << 10;

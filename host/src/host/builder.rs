@@ -8,7 +8,7 @@ use std::{
 use jackfield_broker::{Broker, flow::Flows};
 use rustls::pki_types::CertificateDer;
 
-use super::{Host, Inner, Transports};
+use super::{Host, Inner, Transports, WeakHost};
 use crate::{
     broker::HomeBroker,
     compiled::{Compiled, Compiler},
@@ -16,6 +16,7 @@ use crate::{
     engine::Engines,
     failure::HostFault,
     home::Home,
+    hook::HomeHooks,
     usage::UsageBook,
 };
 
@@ -130,12 +131,15 @@ impl HostBuilder {
             Transports::Wire { resolver, tls } => Box::new(Wire::new(resolver.clone(), tls)),
         };
         let network = Arc::new(ProviderNetwork::new(network));
-        let broker = Arc::new(match self.tenancy {
-            None => HomeBroker::new(folder, self.database, network),
-            Some(Tenancy { broker, flows, tenant }) => HomeBroker::shared(broker, flows, tenant, network),
-        });
         let shards = self.engines.0;
         let usage = Arc::new(UsageBook::new(home.usage_path()));
-        Ok(Host(Arc::new(Inner { home, compiled, shards, broker, transports, usage, live: RwLock::default() })))
+        Ok(Host(Arc::new_cyclic(|itself| {
+            let hooks = Arc::new(HomeHooks(WeakHost(itself.clone())));
+            let broker = Arc::new(match self.tenancy {
+                None => HomeBroker::new(folder, self.database, network, hooks),
+                Some(Tenancy { broker, flows, tenant }) => HomeBroker::shared(broker, flows, tenant, network),
+            });
+            Inner { home, compiled, shards, broker, transports, usage, live: RwLock::default() }
+        })))
     }
 }

@@ -2,7 +2,8 @@
 //! provider's entry says that it speaks them.
 //!
 //! Every grant is some parameters and one [`exchange`]: the entry decides how the client authenticates, what the body is
-//! written in, and where in the answer things stand. What comes back is bounded, and an error in it is an error whatever the
+//! written in, and where in the answer things stand. Where no entry can, a connector's [`crate::hook`] words the requests, and the
+//! same exchange sends them. What comes back is bounded, and an error in it is an error whatever the
 //! status. No error ever holds a secret, not even where the provider repeats one.
 
 pub mod authorize;
@@ -10,6 +11,7 @@ mod client;
 mod device;
 mod exchange;
 mod form;
+mod hooked;
 mod jwt;
 mod outcome;
 mod revoke;
@@ -24,7 +26,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use jackfield_package::Refusal;
 
-use self::{client::Client, exchange::Exchange, form::Form};
+use self::{client::Client, exchange::Exchange, form::Form, hooked::Wanted};
 use crate::{
     Secret,
     clock::{Clock, Micros},
@@ -44,10 +46,17 @@ pub struct Flows {
     clock: Arc<dyn Clock>,
 }
 
+    hooks: Option<Arc<dyn Hooks>>,
 impl Flows {
     /// Nothing is asked of anybody yet.
     pub fn new(catalogue: Arc<Catalogue>, sender: Arc<dyn Sender>, clock: Arc<dyn Clock>) -> Self {
-        Self { catalogue, sender, clock }
+        Self { catalogue, sender, clock, hooks: None }
+    }
+
+    /// With somebody who runs connectors' hooks.
+    #[must_use]
+    pub fn with_hooks(self, hooks: Arc<dyn Hooks>) -> Self {
+        Self { hooks: Some(hooks), ..self }
     }
 
     /// The catalogue.
@@ -90,12 +99,19 @@ impl Flows {
             form.secret("code_verifier", verifier)?;
         }
         form.extend(&provider.token.code_parameters);
-        let exchange = self.exchange(&provider, terms, client);
         let tokens = exchange.tokens(form, &provider.token.answer).await?;
         Ok(exchange.with_account(tokens).await)
     }
 
     /// RFC 6749 section 4.4: tokens for the client itself.
+        let exchange = self.exchange(&provider, terms, client);
+        if terms.hook.is_some() {
+            let verifier = code.verifier.map(|verifier| ("code_verifier", verifier));
+            let secrets = [Some(("code", code.code)), verifier].into_iter().flatten().collect();
+            let wanted = Wanted { purpose: Purpose::Code, redirect_uri: Some(code.redirect_uri), secrets };
+            let tokens = self.by_hook(&exchange, terms, wanted).await?;
+            return Ok(exchange.with_account(tokens).await);
+        }
     ///
     /// # Errors
     /// [`TokenError`].
@@ -107,7 +123,7 @@ impl Flows {
         let mut form = Form::grant(grant.grant_type.as_deref().unwrap_or("client_credentials"));
         form.scopes(&provider, &terms.scopes);
         form.extend(&grant.parameters);
-        Ok(self.exchange(&provider, terms, client).tokens(form, &provider.token.answer).await?)
+        Ok(exchange.tokens(form, &provider.token.answer).await?)
     }
 
     /// RFC 7523 section 2.1: tokens for a signed assertion. `client` is a private key in PEM.
@@ -117,6 +133,11 @@ impl Flows {
     pub async fn jwt_bearer(&self, terms: &Terms, client: Option<&Secret>) -> Result<TokenSet, TokenError> {
         let provider = self.provider(terms)?;
         let Some(bearer) = &provider.jwt_bearer else {
+        let exchange = self.exchange(&provider, terms, client);
+        if terms.hook.is_some() {
+            let wanted = Wanted { purpose: Purpose::Client, redirect_uri: None, secrets: Vec::new() };
+            return self.by_hook(&exchange, terms, wanted).await;
+        }
             return Err(not_offered_by(&provider, "tokens for a signed assertion").into());
         };
         let mut form = Form::grant("urn:ietf:params:oauth:grant-type:jwt-bearer");
@@ -148,7 +169,22 @@ impl Flows {
         form.secret("refresh_token", refresh)?;
         form.extend(&provider.refresh.parameters);
         let answer = provider.refresh.answer.as_ref().unwrap_or(&provider.token.answer);
-        Ok(self.exchange(&provider, terms, client).tokens(form, answer).await?)
+        Ok(exchange.tokens(form, answer).await?)
+    }
+
+    async fn by_hook(
+        &self,
+        exchange: &Exchange<'_>,
+        terms: &Terms,
+        wanted: Wanted<'_>,
+    ) -> Result<TokenSet, TokenError> {
+        match (&self.hooks, &terms.hook) {
+            (Some(hooks), Some(hook)) => exchange.by_hook(&**hooks, hook, terms, wanted).await,
+            _ => {
+                Err(Refusal::new("hook-missing", "nobody here runs the hook that words the requests for its tokens")
+                    .into())
+            }
+        }
     }
 
     fn exchange<'a>(&'a self, provider: &'a Provider, terms: &'a Terms, secret: Option<&'a Secret>) -> Exchange<'a> {
@@ -157,6 +193,12 @@ impl Flows {
     }
 }
 
+        let exchange = self.exchange(&provider, terms, client);
+        if terms.hook.is_some() {
+            let secrets = vec![("refresh_token", refresh)];
+            let wanted = Wanted { purpose: Purpose::Refresh, redirect_uri: None, secrets };
+            return self.by_hook(&exchange, terms, wanted).await;
+        }
 /// What a provider's redirect brought, and what was kept for it.
 pub struct CodeGrant<'a> {
     /// The code.

@@ -133,6 +133,7 @@ fn entry(name: Label, at: Issuer<'_>, day: &str, place: &Url, found: Metadata) -
             body: Body::Form,
             headers: Default::default(),
             code_parameters: Default::default(),
+            steps: Default::default(),
             answer: Answer::default(),
         },
         // A new refresh token is taken wherever one comes, so this is the careful guess.

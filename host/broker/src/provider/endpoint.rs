@@ -73,6 +73,9 @@ pub struct Token {
     /// More parameters of the request that brings a code.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub code_parameters: BTreeMap<String, String>,
+    /// Other endpoints that a connector's hook may ask, by the name that it calls them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub steps: BTreeMap<String, String>,
     /// Where things stand in what comes back.
     #[serde(default)]
     pub answer: Answer,

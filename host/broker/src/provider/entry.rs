@@ -96,6 +96,7 @@ impl Entry {
     /// Calls `change` on every text that may hold a template.
     pub(super) fn each_template(&mut self, change: &mut dyn FnMut(&mut String)) {
         self.issuer.as_mut().map(&mut *change);
+        self.token.steps.values_mut().for_each(&mut *change);
         if let Some(authorize) = &mut self.authorize {
             change(&mut authorize.url);
             authorize.echo.values_mut().for_each(&mut *change);

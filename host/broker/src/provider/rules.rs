@@ -74,7 +74,7 @@ impl Entry {
             self.userinfo.as_ref().map(|userinfo| &userinfo.url),
             self.revoke.as_ref().map(|revoke| &revoke.url),
         ];
-        for text in urls.into_iter().flatten() {
+        for text in urls.into_iter().flatten().chain(self.token.steps.values()) {
             // A template stands where a word of a host or path stands.
             let plain = text.replace(['{', '}'], "").replace('_', "-");
             let url = Url::parse(&plain).map_err(|error| self.invalid(format!("`{text}` is no URL: {error}")))?;

@@ -75,6 +75,7 @@ impl World {
                     test: None,
                 });
             })
+                    hook: None,
             .install()
             .await;
         let broker = self.host.host().broker().await.unwrap().0;

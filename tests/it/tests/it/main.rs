@@ -12,6 +12,8 @@ mod egress_limits;
 mod egress_wire;
 mod failures;
 mod files;
+#[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+mod hooks;
 mod installed_state;
 mod limits;
 mod outcome;
@@ -21,7 +23,7 @@ mod trust;
 /// Every program has its test.
 mod tested {
     #[allow(unused_imports, reason = "not every story has a program of its own")]
-    use crate::{egress_grants::*, egress_limits::*, failures::*, files::*, limits::*, sandbox::*, trust::*};
+    use crate::{egress_grants::*, egress_limits::*, failures::*, files::*, hooks::*, limits::*, sandbox::*, trust::*};
 
     macro_rules! there_is_a_test {
         ($program:ident) => {
