@@ -29,8 +29,10 @@ use jackfield_package::Refusal;
 use self::{client::Client, exchange::Exchange, form::Form, hooked::Wanted};
 use crate::{
     Secret,
+    attach::Attached,
     clock::{Clock, Micros},
-    provider::{Catalogue, Provider, RefreshKind},
+    hook::{Hooks, Purpose},
+    provider::{Catalogue, Provider, RefreshKind, Signs},
     sender::Sender,
     token::{GrantKind, Held, Revocation, Terms, TokenError, TokenSet, TokenSource},
 };
@@ -44,9 +46,9 @@ pub struct Flows {
     catalogue: Arc<Catalogue>,
     sender: Arc<dyn Sender>,
     clock: Arc<dyn Clock>,
+    hooks: Option<Arc<dyn Hooks>>,
 }
 
-    hooks: Option<Arc<dyn Hooks>>,
 impl Flows {
     /// Nothing is asked of anybody yet.
     pub fn new(catalogue: Arc<Catalogue>, sender: Arc<dyn Sender>, clock: Arc<dyn Clock>) -> Self {
@@ -67,6 +69,17 @@ impl Flows {
     /// The time, as it is told here.
     pub(crate) fn now(&self) -> Micros {
         self.clock.now()
+    }
+
+    /// How the API of a provider says that a token has expired, where it does not say so by 401. Nothing, if nobody knows it.
+    pub fn signs_of(&self, provider: &str) -> Signs {
+        Signs::new(self.catalogue.find(provider).ok().into_iter().flat_map(|entry| entry.expired.clone()))
+    }
+
+    /// The same of all providers whose tokens are attached.
+    pub fn signs(&self, attached: &Attached) -> Signs {
+        let entries = attached.providers().filter_map(|provider| self.catalogue.find(provider).ok());
+        Signs::new(entries.flat_map(|entry| entry.expired.clone()))
     }
 
     /// The provider that a connection's terms name, with its templates filled in.
@@ -92,6 +105,14 @@ impl Flows {
         code: &CodeGrant<'_>,
     ) -> Result<TokenSet, TokenError> {
         let provider = self.provider(terms)?;
+        let exchange = self.exchange(&provider, terms, client);
+        if terms.hook.is_some() {
+            let verifier = code.verifier.map(|verifier| ("code_verifier", verifier));
+            let secrets = [Some(("code", code.code)), verifier].into_iter().flatten().collect();
+            let wanted = Wanted { purpose: Purpose::Code, redirect_uri: Some(code.redirect_uri), secrets };
+            let tokens = self.by_hook(&exchange, terms, wanted).await?;
+            return Ok(exchange.with_account(tokens).await);
+        }
         let mut form = Form::grant("authorization_code");
         form.secret("code", code.code)?;
         form.push("redirect_uri", code.redirect_uri);
@@ -104,14 +125,6 @@ impl Flows {
     }
 
     /// RFC 6749 section 4.4: tokens for the client itself.
-        let exchange = self.exchange(&provider, terms, client);
-        if terms.hook.is_some() {
-            let verifier = code.verifier.map(|verifier| ("code_verifier", verifier));
-            let secrets = [Some(("code", code.code)), verifier].into_iter().flatten().collect();
-            let wanted = Wanted { purpose: Purpose::Code, redirect_uri: Some(code.redirect_uri), secrets };
-            let tokens = self.by_hook(&exchange, terms, wanted).await?;
-            return Ok(exchange.with_account(tokens).await);
-        }
     ///
     /// # Errors
     /// [`TokenError`].
@@ -120,6 +133,11 @@ impl Flows {
         let Some(grant) = &provider.client_credentials else {
             return Err(not_offered_by(&provider, "tokens to a client by itself").into());
         };
+        let exchange = self.exchange(&provider, terms, client);
+        if terms.hook.is_some() {
+            let wanted = Wanted { purpose: Purpose::Client, redirect_uri: None, secrets: Vec::new() };
+            return self.by_hook(&exchange, terms, wanted).await;
+        }
         let mut form = Form::grant(grant.grant_type.as_deref().unwrap_or("client_credentials"));
         form.scopes(&provider, &terms.scopes);
         form.extend(&grant.parameters);
@@ -133,11 +151,6 @@ impl Flows {
     pub async fn jwt_bearer(&self, terms: &Terms, client: Option<&Secret>) -> Result<TokenSet, TokenError> {
         let provider = self.provider(terms)?;
         let Some(bearer) = &provider.jwt_bearer else {
-        let exchange = self.exchange(&provider, terms, client);
-        if terms.hook.is_some() {
-            let wanted = Wanted { purpose: Purpose::Client, redirect_uri: None, secrets: Vec::new() };
-            return self.by_hook(&exchange, terms, wanted).await;
-        }
             return Err(not_offered_by(&provider, "tokens for a signed assertion").into());
         };
         let mut form = Form::grant("urn:ietf:params:oauth:grant-type:jwt-bearer");
@@ -164,6 +177,12 @@ impl Flows {
         let provider = self.provider(terms)?;
         if provider.refresh.kind == RefreshKind::None {
             return Err(not_offered_by(&provider, "new tokens without a person's consent").into());
+        }
+        let exchange = self.exchange(&provider, terms, client);
+        if terms.hook.is_some() {
+            let secrets = vec![("refresh_token", refresh)];
+            let wanted = Wanted { purpose: Purpose::Refresh, redirect_uri: None, secrets };
+            return self.by_hook(&exchange, terms, wanted).await;
         }
         let mut form = Form::grant("refresh_token");
         form.secret("refresh_token", refresh)?;
@@ -193,12 +212,6 @@ impl Flows {
     }
 }
 
-        let exchange = self.exchange(&provider, terms, client);
-        if terms.hook.is_some() {
-            let secrets = vec![("refresh_token", refresh)];
-            let wanted = Wanted { purpose: Purpose::Refresh, redirect_uri: None, secrets };
-            return self.by_hook(&exchange, terms, wanted).await;
-        }
 /// What a provider's redirect brought, and what was kept for it.
 pub struct CodeGrant<'a> {
     /// The code.

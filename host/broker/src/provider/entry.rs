@@ -88,20 +88,15 @@ impl Entry {
         toml::to_string(self).unwrap_or_default()
     }
 
-    /// Whether an answer of the provider's API says that the token has expired.
-    pub fn says_expired(&self, status: u16, body: &[u8]) -> bool {
-        status == 401 || self.expired.iter().any(|sign| sign.matches(status, body))
-    }
-
     /// Calls `change` on every text that may hold a template.
     pub(super) fn each_template(&mut self, change: &mut dyn FnMut(&mut String)) {
         self.issuer.as_mut().map(&mut *change);
-        self.token.steps.values_mut().for_each(&mut *change);
         if let Some(authorize) = &mut self.authorize {
             change(&mut authorize.url);
             authorize.echo.values_mut().for_each(&mut *change);
         }
         change(&mut self.token.url);
+        self.token.steps.values_mut().for_each(&mut *change);
         if let Some(device) = &mut self.device {
             change(&mut device.url);
         }

@@ -18,7 +18,7 @@ pub use endpoint::{
     Refresh, RefreshKind, Revoke, RevokeAuth, Sends, Token, Userinfo,
 };
 pub use entry::{Entry, Variable};
-pub use expired::Expired;
+pub use expired::{Expired, HeaderSign, Signs};
 
 pub(crate) use rules::is_loopback;
 

@@ -54,6 +54,7 @@ impl Entry {
         }
         self.check_urls()?;
         self.check_pointers()?;
+        self.check_signs()?;
         let Some(authorize) = &self.authorize else { return Ok(()) };
         if authorize.pkce == Pkce::Off(String::new()) {
             return Err(self.invalid("PKCE is off without a reason".into()));
@@ -103,6 +104,19 @@ impl Entry {
             Some(pointer) => Err(self.invalid(format!("`{pointer}` is no JSON pointer: it begins with /"))),
             None => Ok(()),
         }
+    }
+
+    fn check_signs(&self) -> Result<(), Refusal> {
+        for sign in &self.expired {
+            let says_more = sign.header.is_some() || sign.contains.is_some() || sign.pointer.is_some();
+            if (200..300).contains(&sign.status) && !says_more {
+                return Err(self.invalid("each good answer would be a sign of an expired token".into()));
+            }
+            if sign.pointer.is_some() == sign.values.is_empty() {
+                return Err(self.invalid("a sign has `pointer` and `values`, or neither".into()));
+            }
+        }
+        Ok(())
     }
 
     fn invalid(&self, reason: String) -> Refusal {
