@@ -111,6 +111,7 @@ pub(crate) enum Command {
     Connect(Connect),
     Connections(Connections),
     Provider(Provider),
+    Vault(Vault),
     Login(Login),
     Logout(Logout),
     Whoami(Whoami),
