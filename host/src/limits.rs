@@ -73,8 +73,8 @@ pub const EXPIRED_LOOK_BYTES: usize = 16 << 10;
 /// Milliseconds that such a look holds an answer's first bytes back, if they do not end.
 pub const EXPIRED_LOOK_MS: u64 = 1_000;
 
-/// What one step of an auth hook may use at the most: it words a request, and reaches nobody. Five seconds are more than any takes, and
-/// four steps of them less than the provider is given to answer.
+/// What one step of an auth hook may use at the most: it words a request, and reaches nobody. Five seconds are more than any takes; a
+/// refresh as a whole, its requests included, has no longer than one whose requests the entry words.
 pub const HOOK_CAPS: [(Limit, u64); 7] = [
     (Limit::Fuel, 1_000_000_000),
     (Limit::TimeMs, 5_000),

@@ -14,13 +14,10 @@ use super::{
 use crate::{
     Secret,
     clock::SECOND,
-    hook::{self, Body, HookError, HookOf, Hooks, Purpose, Request, Step, Tokens, Words, refused},
+    hook::{self, Body, HookError, HookOf, Hooks, Purpose, Request, Step, TOKEN_ENDPOINT, Tokens, Words, refused},
     limits::{HOOK_PARTS, HOOK_REQUESTS, TOKEN_LIFETIME_S},
     token::{Terms, TokenError, TokenSet, token},
 };
-
-/// What a hook calls the token endpoint.
-const TOKEN_ENDPOINT: &str = "token";
 
 /// Headers that are the transport's, or said by the body that a hook gives.
 const NOT_A_HOOKS: [HeaderName; 9] = [

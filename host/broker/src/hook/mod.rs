@@ -19,6 +19,9 @@ use jackfield_package::{Label, PackageName, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// What hooks call the token endpoint.
+pub(crate) const TOKEN_ENDPOINT: &str = "token";
+
 /// Whose hook: a connector, and the entry of its manifest's `auth` that has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,6 +4,7 @@ use jackfield_package::Refusal;
 use url::Url;
 
 use super::{Answer, Entry, Pkce, template};
+use crate::hook::TOKEN_ENDPOINT;
 
 /// Parameters of the authorization request that no entry sets.
 const FLOWS_OWN: [&str; 8] = [
@@ -55,6 +56,11 @@ impl Entry {
         self.check_urls()?;
         self.check_pointers()?;
         self.check_signs()?;
+        if self.token.steps.contains_key(TOKEN_ENDPOINT) {
+            return Err(
+                self.invalid(format!("`token.steps` has a `{TOKEN_ENDPOINT}`, which is what `token.url` is called"))
+            );
+        }
         let Some(authorize) = &self.authorize else { return Ok(()) };
         if authorize.pkce == Pkce::Off(String::new()) {
             return Err(self.invalid("PKCE is off without a reason".into()));
