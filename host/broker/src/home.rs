@@ -5,6 +5,7 @@
 //! broker.key       master keys, mode 0600; whoever has both files has the secrets; not made where the environment has them;
 //!                  beside it .lock, for whoever changes it, and .retired, with keys that wrap nothing any more
 //! providers/       the admin's own providers, a file each
+//! events.toml      where transitions are told, and the file of the secret that they are signed with
 //! ```
 
 use std::{fs::OpenOptions, io::ErrorKind, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc};
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::{
     Broker, Error, Parts,
     clock::SystemClock,
+    connection::EventEndpoint,
     error::Result,
     flow::Flows,
     hook::Hooks,
@@ -45,6 +47,8 @@ pub struct HomeParts {
     pub sender: Arc<dyn Sender>,
     /// Who runs connectors' hooks, if anybody does.
     pub hooks: Option<Arc<dyn Hooks>>,
+    /// Where transitions are told, if not where the home says ([`EventEndpoint::of_home`]).
+    pub events: Option<EventEndpoint>,
 }
 
 /// Opens the broker of a home. The home must be there.
@@ -54,7 +58,11 @@ pub struct HomeParts {
 pub async fn open(home: &Path, parts: HomeParts) -> Result<(Broker, Flows)> {
     let catalogue = Catalogue::open(&home.join(PROVIDERS_FOLDER))?;
     let clock = Arc::new(SystemClock);
-    let HomeParts { database, sender, hooks } = parts;
+    let HomeParts { database, sender, hooks, events } = parts;
+    let events = match events {
+        Some(endpoint) => Some(endpoint),
+        None => EventEndpoint::of_home(home)?,
+    };
     let flows = Flows::new(Arc::new(catalogue), sender.clone(), clock.clone());
     let flows = match hooks {
         Some(hooks) => flows.with_hooks(hooks),
@@ -69,7 +77,7 @@ pub async fn open(home: &Path, parts: HomeParts) -> Result<(Broker, Flows)> {
         Err(_) => Arc::new(FileKeys::new(home.join(MASTER_KEY_FILE))),
     };
     let source = Arc::new(flows.clone());
-    Ok((Broker::open(Parts { db, keys, clock, source, sender, events: None }).await?, flows))
+    Ok((Broker::open(Parts { db, keys, clock, source, sender, events }).await?, flows))
 }
 
 /// SQLite, in a file that nobody else may read: whose accounts there are is nobody's business.

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, RwLock},
 };
 
-use jackfield_broker::{Broker, flow::Flows};
+use jackfield_broker::{Broker, connection::EventEndpoint, flow::Flows};
 use rustls::pki_types::CertificateDer;
 
 use super::{Host, Inner, Transports, WeakHost};
@@ -30,6 +30,7 @@ pub struct HostBuilder {
     transport: Option<Arc<dyn Transport>>,
     engines: Engines,
     database: Option<String>,
+    events: Option<EventEndpoint>,
     tenancy: Option<Tenancy>,
 }
 
@@ -50,6 +51,7 @@ impl Default for HostBuilder {
             transport: None,
             engines: Engines::default(),
             database: None,
+            events: None,
             tenancy: None,
         }
     }
@@ -98,6 +100,14 @@ impl HostBuilder {
         self
     }
 
+    /// Where the transitions of connections are told, if not where the home says: `events.toml`, or the environment
+    /// ([`EventEndpoint::of_home`]). They are sent while somebody drives [`Broker::work`].
+    #[must_use]
+    pub fn events(mut self, endpoint: EventEndpoint) -> Self {
+        self.events = Some(endpoint);
+        self
+    }
+
     /// A broker that is open already, in which this host is one tenant of several.
     #[must_use]
     pub fn broker(mut self, broker: Broker, flows: Flows, tenant: impl Into<String>) -> Self {
@@ -136,7 +146,7 @@ impl HostBuilder {
         Ok(Host(Arc::new_cyclic(|itself| {
             let hooks = Arc::new(HomeHooks(WeakHost(itself.clone())));
             let broker = Arc::new(match self.tenancy {
-                None => HomeBroker::new(folder, self.database, network, hooks),
+                None => HomeBroker::new(folder, self.database, network, hooks, self.events),
                 Some(Tenancy { broker, flows, tenant }) => HomeBroker::shared(broker, flows, tenant, network),
             });
             Inner { home, compiled, shards, broker, transports, usage, live: RwLock::default() }

@@ -54,7 +54,8 @@ fn run(desk: &Desk, database: Option<&str>, arguments: &[&str]) -> Ran {
 /// The same home's broker in this very process, as another program that uses it.
 async fn broker(desk: &Desk, database: Option<&str>) -> Broker {
     let host = Host::builder().home(desk.path("elsewhere")).build().unwrap();
-    let parts = HomeParts { database: database.map(str::to_owned), sender: host.provider_network(), hooks: None };
+    let parts =
+        HomeParts { database: database.map(str::to_owned), sender: host.provider_network(), hooks: None, events: None };
     home::open(&desk.path("home"), parts).await.unwrap().0
 }
 

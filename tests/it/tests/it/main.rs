@@ -10,6 +10,8 @@ mod egress_credentials;
 mod egress_grants;
 mod egress_limits;
 mod egress_wire;
+#[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+mod events;
 mod failures;
 mod files;
 #[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
