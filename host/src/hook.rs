@@ -23,7 +23,7 @@ use crate::{
     live::Live,
 };
 
-/// The hooks of the connectors that are installed in one home.
+/// The hooks of the connectors that are installed in one home, whichever tenant that is.
 pub(crate) struct HomeHooks(pub(crate) WeakHost);
 
 #[async_trait]

@@ -9,7 +9,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use jackfield_broker::{Broker, flow::Flows, sender::Sender};
+use jackfield_broker::{Broker, flow::Flows, hook::Hooks, sender::Sender};
 use jackfield_package::{
     Digest, Manifest, Package, PackageName, Refusal, Verified,
     key::SigningKey,
@@ -28,6 +28,7 @@ use crate::{
     failure::HostFault,
     grant::Grant,
     home::Home,
+    hook::HomeHooks,
     installation::Installation,
     live::Live,
     usage::{Usage, UsageBook},
@@ -76,6 +77,12 @@ impl Host {
     /// Those of [`jackfield_broker::home::open`].
     pub async fn broker(&self) -> Result<(Broker, Flows), jackfield_broker::Error> {
         self.0.broker.get().await.cloned()
+    }
+
+    /// Who runs the hooks of the connectors that are installed here, for a broker that this host is one tenant of. It lasts as long as
+    /// somebody holds the host.
+    pub fn hooks(&self) -> Arc<dyn Hooks> {
+        Arc::new(HomeHooks(WeakHost(Arc::downgrade(&self.0))))
     }
 
     /// How providers are reached from here: resolved, classified and connected to as every destination is.

@@ -45,7 +45,7 @@ pub struct HomeParts {
     pub database: Option<String>,
     /// The network.
     pub sender: Arc<dyn Sender>,
-    /// Who runs connectors' hooks, if anybody does.
+    /// Who runs connectors' hooks, if that is known already ([`Flows::serve_hooks`]).
     pub hooks: Option<Arc<dyn Hooks>>,
     /// Where transitions are told, if not where the home says ([`EventEndpoint::of_home`]).
     pub events: Option<EventEndpoint>,
@@ -64,10 +64,9 @@ pub async fn open(home: &Path, parts: HomeParts) -> Result<(Broker, Flows)> {
         None => EventEndpoint::of_home(home)?,
     };
     let flows = Flows::new(Arc::new(catalogue), sender.clone(), clock.clone());
-    let flows = match hooks {
-        Some(hooks) => flows.with_hooks(hooks),
-        None => flows,
-    };
+    if let Some(hooks) = hooks {
+        flows.serve_hooks(hooks);
+    }
     let db = match &database {
         Some(url) => Db::open(url, PoolLimits::default()).await?,
         None => own_rows(home).await?,

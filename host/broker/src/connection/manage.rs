@@ -32,7 +32,7 @@ impl Broker {
     /// # Errors
     /// `hook-of-another`, and those of the vault and the database.
     pub async fn begin(&self, caller: &Caller, new: NewConnection, client: Option<&Secret>) -> Result<Connection> {
-        its_own_hook(&new.terms, &new.connector, &new.auth)?;
+        its_own_hook(&new.terms, &caller.tenant, &new.connector, &new.auth)?;
         let now = self.now();
         let connection = Connection {
             id: ConnectionId::new(now)?,
@@ -85,7 +85,7 @@ impl Broker {
         client: Option<&Secret>,
     ) -> Result<Connection> {
         let known = self.get(caller, id).await?;
-        terms.iter().try_for_each(|terms| its_own_hook(terms, &known.connector, &known.auth))?;
+        terms.iter().try_for_each(|terms| its_own_hook(terms, &known.tenant, &known.connector, &known.auth))?;
         let sealer = self.vault().key(&mut self.db().read().await?, known.owner()).await?;
         let sealer = sealer.ok_or_else(|| not_found(id.as_str()))?;
         let now = self.now();
@@ -187,9 +187,9 @@ impl Broker {
 }
 
 /// No connector's code words requests that carry another's secrets.
-fn its_own_hook(terms: &Terms, connector: &PackageName, auth: &Label) -> Result<()> {
+fn its_own_hook(terms: &Terms, tenant: &str, connector: &PackageName, auth: &Label) -> Result<()> {
     match &terms.hook {
-        Some(hook) if (&hook.connector, &hook.auth) != (connector, auth) => {
+        Some(hook) if (hook.tenant.as_str(), &hook.connector, &hook.auth) != (tenant, connector, auth) => {
             Err(Error::refused("hook-of-another", format!("{hook}, is not of {connector}, entry `{auth}`")))
         }
         _ => Ok(()),

@@ -21,7 +21,10 @@ pub(crate) use device::expired as device_expired;
 pub use device::{DeviceCode, Polled};
 pub use userinfo::Account;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use async_trait::async_trait;
 use jackfield_package::Refusal;
@@ -46,19 +49,19 @@ pub struct Flows {
     catalogue: Arc<Catalogue>,
     sender: Arc<dyn Sender>,
     clock: Arc<dyn Clock>,
-    hooks: Option<Arc<dyn Hooks>>,
+    hooks: Arc<OnceLock<Arc<dyn Hooks>>>,
 }
 
 impl Flows {
     /// Nothing is asked of anybody yet.
     pub fn new(catalogue: Arc<Catalogue>, sender: Arc<dyn Sender>, clock: Arc<dyn Clock>) -> Self {
-        Self { catalogue, sender, clock, hooks: None }
+        Self { catalogue, sender, clock, hooks: Arc::default() }
     }
 
-    /// With somebody who runs connectors' hooks.
-    #[must_use]
-    pub fn with_hooks(self, hooks: Arc<dyn Hooks>) -> Self {
-        Self { hooks: Some(hooks), ..self }
+    /// Somebody runs connectors' hooks from now on, for all clones of this: who does often stands on a broker that stands on these. The
+    /// first one counts.
+    pub fn serve_hooks(&self, hooks: Arc<dyn Hooks>) {
+        self.hooks.get_or_init(|| hooks);
     }
 
     /// The catalogue.
@@ -197,11 +200,11 @@ impl Flows {
         terms: &Terms,
         wanted: Wanted<'_>,
     ) -> Result<TokenSet, TokenError> {
-        match (&self.hooks, &terms.hook) {
+        match (self.hooks.get(), &terms.hook) {
             (Some(hooks), Some(hook)) => exchange.by_hook(&**hooks, hook, terms, wanted).await,
             _ => {
-                Err(Refusal::new("hook-missing", "nobody here runs the hook that words the requests for its tokens")
-                    .into())
+                let message = "nobody here runs the hook that words the requests for its tokens";
+                Err(TokenError { permanent: false, sent: false, refusal: Refusal::new("hook-missing", message) })
             }
         }
     }

@@ -28,7 +28,7 @@ pub(super) fn work_out(derived: &Derived, words: &Words) -> Result<(Zeroizing<St
         },
         None => Err(refused(format!("names no key for `{}`", derived.name.escape_debug()))),
     };
-    let keyed = |by: fn(&str, &str) -> Result<Zeroizing<Vec<u8>>, Refusal>| {
+    let keyed = |by: Keyed| {
         let (key, origin) = key()?;
         Ok::<_, Refusal>((by(&key, &over)?, origin))
     };
@@ -51,6 +51,9 @@ pub(super) fn work_out(derived: &Derived, words: &Words) -> Result<(Zeroizing<St
     };
     Ok((Zeroizing::new(text), origin))
 }
+
+/// By a key, over a text.
+type Keyed = fn(&str, &str) -> Result<Zeroizing<Vec<u8>>, Refusal>;
 
 fn mac<M: Mac + KeyInit>(key: &str, over: &str) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let mut mac = <M as KeyInit>::new_from_slice(key.as_bytes()).map_err(|_| refused("signs with no key"))?;

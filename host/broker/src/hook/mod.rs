@@ -22,10 +22,12 @@ use serde_json::{Map, Value};
 /// What hooks call the token endpoint.
 pub(crate) const TOKEN_ENDPOINT: &str = "token";
 
-/// Whose hook: a connector, and the entry of its manifest's `auth` that has one.
+/// Whose hook: a workspace's connector, and the entry of its manifest's `auth` that has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HookOf {
+    /// The workspace, in which it is installed.
+    pub tenant: String,
     /// The connector.
     pub connector: PackageName,
     /// The entry.

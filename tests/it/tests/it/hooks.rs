@@ -90,7 +90,11 @@ impl World {
             grant,
             client_id: "ada".to_owned(),
             scopes: vec!["all".to_owned()],
-            hook: Some(HookOf { connector: program.name.clone(), auth: "account".parse().unwrap() }),
+            hook: Some(HookOf {
+                tenant: ada().tenant,
+                connector: program.name.clone(),
+                auth: "account".parse().unwrap(),
+            }),
             ..Terms::default()
         }
     }
@@ -216,18 +220,21 @@ pub(crate) async fn hook_login() {
     assert_eq!((wrong.refusal.code, wrong.permanent), ("provider-grant-gone", true));
     assert!(wrong.refusal.message.contains("login-failed: it says 4001"), "{}", wrong.refusal.message);
 
-    // And no connection of another connector is renewed by it.
-    let other = Terms {
-        hook: Some(HookOf { connector: "test:other".parse().unwrap(), ..terms.hook.clone().unwrap() }),
-        ..terms
-    };
-    let new = NewConnection {
-        connector: program.name.clone(),
-        auth: "account".parse().unwrap(),
-        label: "x".to_owned(),
-        terms: other,
-    };
-    assert_eq!(broker.begin(&ada(), new, None).await.unwrap_err().code(), "hook-of-another");
+    // And no connection of another connector, entry or workspace is renewed by it.
+    let own = terms.hook.clone().unwrap();
+    for another in [
+        HookOf { connector: "test:other".parse().unwrap(), ..own.clone() },
+        HookOf { auth: "other".parse().unwrap(), ..own.clone() },
+        HookOf { tenant: "elsewhere".to_owned(), ..own },
+    ] {
+        let new = NewConnection {
+            connector: program.name.clone(),
+            auth: "account".parse().unwrap(),
+            label: "x".to_owned(),
+            terms: Terms { hook: Some(another), ..terms.clone() },
+        };
+        assert_eq!(broker.begin(&ada(), new, None).await.unwrap_err().code(), "hook-of-another");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
