@@ -74,14 +74,14 @@ impl Flows {
         self.clock.now()
     }
 
-    /// How the API of a provider says that a token has expired, where it does not say so by 401. Nothing, if nobody knows it.
-    pub fn signs_of(&self, provider: &str) -> Signs {
-        Signs::new(self.catalogue.find(provider).ok().into_iter().flat_map(|entry| entry.expired.clone()))
+    /// How the APIs of the providers whose tokens are attached say that one has expired, where they do not say so by 401.
+    pub fn signs(&self, attached: &Attached) -> Signs {
+        self.signs_of(attached.providers())
     }
 
-    /// The same of all providers whose tokens are attached.
-    pub fn signs(&self, attached: &Attached) -> Signs {
-        let entries = attached.providers().filter_map(|provider| self.catalogue.find(provider).ok());
+    /// The same of these providers; of one that nobody knows there is none.
+    pub fn signs_of<'a>(&self, providers: impl Iterator<Item = &'a str>) -> Signs {
+        let entries = providers.filter_map(|provider| self.catalogue.find(provider).ok());
         Signs::new(entries.flat_map(|entry| entry.expired.clone()))
     }
 

@@ -269,7 +269,7 @@ fn an_expired_token_is_known_where_it_is_no_401() {
         let headers = [("content-type", "application/json; charset=utf-8")].map(|(name, value)| {
             (name.parse::<http::HeaderName>().unwrap(), value.parse::<http::HeaderValue>().unwrap())
         });
-        let signs = flows.signs_of(provider);
+        let signs = flows.signs_of([provider].into_iter());
         let fitting = signs.fitting(status.try_into().unwrap(), &headers.into_iter().collect());
         !fitting.is_empty() && (fitting.are_shown_by_the_head() || fitting.are_shown_by(body.as_bytes()))
     };
