@@ -18,7 +18,7 @@ mod generated {
     #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from wit/connector.wit")]
     wasmtime::component::bindgen!({
         path: "../wit",
-        world: "jackfield:connector/connector",
+        world: "jackfield:connector/connector-with-hook",
         imports: { "jackfield:connector/files.open": async | trappable, default: trappable },
         exports: { default: async },
         with: {
@@ -31,7 +31,7 @@ mod generated {
 }
 
 pub(crate) use generated::{
-    exports::jackfield::connector::{descriptor, operations},
+    exports::jackfield::connector::{auth_hook, descriptor, operations},
     jackfield::connector::{files, log, types},
 };
 

@@ -3,7 +3,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use jackfield_broker::{Broker, Caller, Error, connection::Who, flow::Flows, home, sender::Sender};
+use jackfield_broker::{
+    Broker, Caller, Error,
+    connection::{EventEndpoint, Who},
+    flow::Flows,
+    home::{self, HomeParts},
+    hook::Hooks,
+    sender::Sender,
+};
 use jackfield_package::PackageName;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::OnceCell;
@@ -34,17 +41,27 @@ pub(crate) struct HomeBroker {
     network: Arc<dyn Sender>,
     /// Where it is one of many.
     tenant: Option<String>,
+    /// Who runs hooks, where it is not.
+    hooks: Option<Arc<dyn Hooks>>,
+    events: Option<EventEndpoint>,
     opened: OnceCell<(Broker, Flows)>,
 }
 
 impl HomeBroker {
-    pub(crate) fn new(home: PathBuf, database: Option<String>, network: Arc<dyn Sender>) -> Self {
-        Self { home, database, network, tenant: None, opened: OnceCell::new() }
+    pub(crate) fn new(
+        home: PathBuf,
+        database: Option<String>,
+        network: Arc<dyn Sender>,
+        hooks: Arc<dyn Hooks>,
+        events: Option<EventEndpoint>,
+    ) -> Self {
+        Self { home, database, network, tenant: None, hooks: Some(hooks), events, opened: OnceCell::new() }
     }
 
     pub(crate) fn shared(broker: Broker, flows: Flows, tenant: String, network: Arc<dyn Sender>) -> Self {
         let opened = OnceCell::new_with(Some((broker, flows)));
-        Self { home: PathBuf::new(), database: None, network, tenant: Some(tenant), opened }
+        let home = PathBuf::new();
+        Self { home, database: None, network, tenant: Some(tenant), hooks: None, events: None, opened }
     }
 
     pub(crate) fn network(&self) -> Arc<dyn Sender> {
@@ -60,6 +77,15 @@ impl HomeBroker {
     }
 
     pub(crate) async fn get(&self) -> Result<&(Broker, Flows), Error> {
-        self.opened.get_or_try_init(|| home::open(&self.home, self.database.as_deref(), self.network.clone())).await
+        let open = || {
+            let parts = HomeParts {
+                database: self.database.clone(),
+                sender: self.network.clone(),
+                hooks: self.hooks.clone(),
+                events: self.events.clone(),
+            };
+            home::open(&self.home, parts)
+        };
+        self.opened.get_or_try_init(open).await
     }
 }

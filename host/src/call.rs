@@ -18,7 +18,7 @@ use wasmtime_wasi_http::{
 
 use crate::{
     bill::Bill,
-    bindings::{descriptor, files as wit_files, log as wit_log, operations, types},
+    bindings::{auth_hook, descriptor, files as wit_files, log as wit_log, operations, types},
     denial::Denial,
     egress::{CallEgress, Meter},
     failure::{Failure, GuestError, HostFault, LimitExceeded, Panic, shortened},
@@ -36,6 +36,7 @@ pub(crate) struct Prepared {
     instance: InstancePre<State>,
     descriptor: descriptor::GuestIndices,
     operations: Option<operations::GuestIndices>,
+    hook: Option<auth_hook::GuestIndices>,
 }
 
 impl Prepared {
@@ -49,6 +50,7 @@ impl Prepared {
         Ok(Self {
             descriptor: descriptor::GuestIndices::new(&instance).map_err(unlinkable)?,
             operations: operations::GuestIndices::new(&instance).ok(),
+            hook: auth_hook::GuestIndices::new(&instance).ok(),
             instance,
         })
     }
@@ -102,6 +104,8 @@ pub(crate) enum Entry {
     Describe,
     /// An operation.
     Operation { name: String, input: String, context: types::Context },
+    /// One step of the auth hook; the answer is the step, as JSON.
+    Hook(auth_hook::Exchange),
 }
 
 /// What one call is made of.
@@ -330,6 +334,16 @@ async fn enter(
             };
             let guest = operations.load(&mut *store, &instance)?;
             guest.call_invoke(&mut *store, &name, &input, &context).await?.map_err(|error| Stopped::Said(error.into()))
+        }
+        Entry::Hook(exchange) => {
+            let Some(hook) = &prepared.hook else {
+                let fault = HostFault::new("the component exports no `auth-hook`, though its manifest names one");
+                return Err(Stopped::Broke(fault.into()));
+            };
+            let guest = hook.load(&mut *store, &instance)?;
+            let step = guest.call_next(&mut *store, &exchange).await?.map_err(|error| Stopped::Said(error.into()))?;
+            serde_json::to_string(&jackfield_broker::hook::Step::from(step))
+                .map_err(|error| Stopped::Broke(HostFault::new(format!("a hook's step: {error}")).into()))
         }
     }
 }

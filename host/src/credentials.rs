@@ -6,6 +6,7 @@ use jackfield_broker::{
     Caller, Error,
     attach::{Attached, Binding},
     clock::{Clock as _, SystemClock},
+    provider::Signs,
 };
 use jackfield_package::{PackageName, Refusal};
 
@@ -28,7 +29,12 @@ impl Attacher {
         self.broker.get().await?.0.attach(&self.caller, bindings, purpose).await
     }
 
-    /// After a 401: what may be tried instead.
+    /// How the services that these are sent to say that a token has expired, other than by 401.
+    pub(crate) async fn signs(&self, attached: &Attached) -> Signs {
+        self.broker.get().await.map(|(_, flows)| flows.signs(attached)).unwrap_or_default()
+    }
+
+    /// After a 401, or what says the same: what may be tried instead.
     pub(crate) async fn attach_anew(&self, attached: &Attached) -> Result<Option<Attached>, Refusal> {
         let anew = async { self.broker.get().await?.0.attach_anew(attached).await };
         anew.await.map_err(refusal)

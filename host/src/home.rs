@@ -10,7 +10,8 @@
 //! compiled/<digest>-<engine>.cwasm      derived; may be deleted at any time
 //! installations/<namespace>/<name>.json one record each; the rename that puts it there is the commit point
 //! broker.db                             connections, unless they are in another database; made when first needed
-//! broker.key                            master keys, 0600: without them no connection's secret opens
+//! broker.key                            master keys, 0600: without them no connection's secret opens; beside it .lock and .retired
+//! events.toml                           where changes of connections are told; the admin's to write
 //! providers/                            the admin's own OAuth providers, a file each
 //! ```
 //!

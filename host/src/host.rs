@@ -5,11 +5,11 @@ mod calls;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, Weak},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use jackfield_broker::{Broker, flow::Flows, sender::Sender};
+use jackfield_broker::{Broker, flow::Flows, hook::Hooks, sender::Sender};
 use jackfield_package::{
     Digest, Manifest, Package, PackageName, Refusal, Verified,
     key::SigningKey,
@@ -28,6 +28,7 @@ use crate::{
     failure::HostFault,
     grant::Grant,
     home::Home,
+    hook::HomeHooks,
     installation::Installation,
     live::Live,
     usage::{Usage, UsageBook},
@@ -36,6 +37,15 @@ use crate::{
 /// Runs connectors from one home folder. Cheap to clone; all clones share engines, pools and connections.
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
+
+/// A host that is there as long as somebody else holds it.
+pub(crate) struct WeakHost(Weak<Inner>);
+
+impl WeakHost {
+    pub(crate) fn upgrade(&self) -> Option<Host> {
+        self.0.upgrade().map(Host)
+    }
+}
 
 /// Who carries requests.
 enum Transports {
@@ -67,6 +77,12 @@ impl Host {
     /// Those of [`jackfield_broker::home::open`].
     pub async fn broker(&self) -> Result<(Broker, Flows), jackfield_broker::Error> {
         self.0.broker.get().await.cloned()
+    }
+
+    /// Who runs the hooks of the connectors that are installed here, for a broker that this host is one tenant of. It lasts as long as
+    /// somebody holds the host.
+    pub fn hooks(&self) -> Arc<dyn Hooks> {
+        Arc::new(HomeHooks(WeakHost(Arc::downgrade(&self.0))))
     }
 
     /// How providers are reached from here: resolved, classified and connected to as every destination is.
@@ -209,7 +225,7 @@ impl Host {
     }
 
     /// An egress with connections of its own, so that no two installations share one.
-    fn egress(&self, manifest: &Manifest, grant: &Grant) -> Result<Egress, Refusal> {
+    pub(crate) fn egress(&self, manifest: &Manifest, grant: &Grant) -> Result<Egress, Refusal> {
         let transport: Box<dyn Transport> = match &self.0.transports {
             Transports::Shared(transport) => Box::new(transport.clone()),
             Transports::Wire { resolver, tls } => {

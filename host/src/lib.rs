@@ -35,6 +35,7 @@ pub mod failure;
 mod files;
 pub mod grant;
 mod home;
+mod hook;
 mod host;
 mod installation;
 mod invocation;

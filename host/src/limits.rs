@@ -68,6 +68,23 @@ pub const COMPILE_SECONDS: u64 = 60;
 /// Bytes of address space for one compilation in a child process.
 pub const COMPILE_BYTES: u64 = 4 << 30;
 
+/// Bytes of an answer that are looked into for the sign of an expired token, where a provider has one other than 401: errors are short.
+pub const EXPIRED_LOOK_BYTES: usize = 16 << 10;
+/// Milliseconds that such a look holds an answer's first bytes back, if they do not end.
+pub const EXPIRED_LOOK_MS: u64 = 1_000;
+
+/// What one step of an auth hook may use at the most: it words a request, and reaches nobody. Five seconds are more than any takes; a
+/// refresh as a whole, its requests included, has no longer than one whose requests the entry words.
+pub const HOOK_CAPS: [(Limit, u64); 7] = [
+    (Limit::Fuel, 1_000_000_000),
+    (Limit::TimeMs, 5_000),
+    (Limit::MemoryBytes, 64 << 20),
+    (Limit::OutputBytes, 256 << 10),
+    (Limit::Requests, 0),
+    (Limit::Files, 0),
+    (Limit::LogLines, 100),
+];
+
 /// Bytes of a request's path and query. As much as common servers take.
 pub const URI_BYTES: usize = 16 << 10;
 /// Characters of a path that a denial repeats.

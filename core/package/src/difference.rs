@@ -160,6 +160,19 @@ impl Difference {
                 let detail = "its type, its provider or the way it is attached differs";
                 self.add("credential-changed", &subject, detail, Bump::Minor, true);
             }
+            match (&before.hook, &auth.hook) {
+                (None, Some(_)) => {
+                    let detail = "its own code words the requests for tokens now; it sees no secret";
+                    self.add("credential-hook-added", &subject, detail, Bump::Minor, true);
+                }
+                (Some(before), Some(after)) => {
+                    for pointer in after.reads.iter().filter(|pointer| !before.reads.contains(pointer)) {
+                        let detail = format!("its hook is shown {} of the provider's answers too", shown(pointer));
+                        self.add("credential-hook-reads-added", &subject, detail, Bump::Minor, true);
+                    }
+                }
+                (_, None) => {}
+            }
             for host in auth.hosts.iter().filter(|host| !before.hosts.contains(host)) {
                 self.add("credential-host-added", &subject, format!("it goes to {host} too"), Bump::Minor, true);
             }

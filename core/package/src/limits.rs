@@ -17,6 +17,9 @@ pub const EGRESS_ENTRIES: usize = 64;
 /// Entries of the manifest's `auth`.
 pub const AUTH_ENTRIES: usize = 16;
 
+/// Entries of `hook.reads`: an error's code and words, and some numbers.
+pub const HOOK_READS: usize = 16;
+
 /// Entries of the manifest's `operations`.
 pub const OPERATIONS: usize = 256;
 

@@ -219,6 +219,19 @@ pub struct Auth {
     /// The operation that shows whether it works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Label>,
+    /// That the component itself words the requests for its tokens, by the interface `auth-hook`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<Hook>,
+}
+
+/// Code of the connector that words the requests for a credential's tokens. It sees no secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hook {
+    /// What it is shown of the provider's answers: JSON pointers (RFC 6901). What is shown can't become a token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::HOOK_READS))]
+    pub reads: Vec<String>,
 }
 
 /// What kind of credential.

@@ -130,6 +130,11 @@ fn rules_about_the_bytes_find_what_they_are_for() {
     };
     let descriptor = "jackfield:connector/descriptor@0.1.0";
     let operations = "jackfield:connector/operations@0.1.0";
+    let hook = "jackfield:connector/auth-hook@0.1.0";
+    let hooked = |hook_of_manifest: Value| {
+        let manifest = manifest_with("/auth/0/hook", hook_of_manifest);
+        Builder::default().manifest(&manifest).exports(&[descriptor, operations, hook])
+    };
     let rows = [
         ("import-egress-undeclared", Builder::default().manifest(&no_egress)),
         ("egress-unused", Builder::default().imports(&["wasi:io/streams@0.2.6"])),
@@ -173,7 +178,16 @@ fn rules_about_the_bytes_find_what_they_are_for() {
             "interfaces-used",
             Builder::default().exports(&[descriptor, operations, "jackfield:connector/webhooks@0.1.0"]),
         ),
+        ("auth-hook", Builder::default().exports(&[descriptor, operations, hook])),
+        ("auth-hook", Builder::default().manifest(&manifest_with("/auth/0/hook", json!({})))),
+        ("auth-hook", hooked(json!({"reads": ["error"]}))),
+        ("auth-hook", {
+            let mut of_no_provider = manifest_with("/auth/0/hook", json!({}));
+            of_no_provider["auth"][0]["type"] = json!("bearer");
+            Builder::default().manifest(&of_no_provider).exports(&[descriptor, operations, hook])
+        }),
     ];
+    assert_eq!(failing(&check(&hooked(json!({"reads": ["/error/code"]})).package())), [""; 0]);
     for (id, builder) in rows {
         let report = check(&builder.package());
         assert_eq!(failing(&report), [id], "{:?}", report.outcome(id));

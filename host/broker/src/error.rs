@@ -61,6 +61,10 @@ impl From<DbError> for Error {
                     "the broker's database does not answer in time",
                 ))
             }
+            DbError::Url(reason) => {
+                Self::refused("broker-database-malformed", format!("the broker's database: {reason}"))
+                    .hint("postgres://user@host/database, or a file of SQLite")
+            }
             other => Self::Fault(format!("the broker's database: {other}")),
         }
     }

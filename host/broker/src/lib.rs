@@ -23,6 +23,7 @@ pub mod connection;
 pub mod error;
 pub mod flow;
 pub mod home;
+pub mod hook;
 pub mod limits;
 pub mod migrations;
 pub(crate) mod private_file;

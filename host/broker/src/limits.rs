@@ -68,8 +68,18 @@ pub const EVENT_CLAIM_S: i64 = 60;
 /// days in all.
 pub const EVENT_RETRIES_S: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
-/// Bytes of the secret that events are signed with: what Standard Webhooks asks for.
+/// Bytes of the secret that events are signed with at the least and at the most: what Standard Webhooks asks for (192 to 512
+/// bits).
 pub const EVENT_SECRET_BYTES_LEAST: usize = 24;
+
+/// See [`EVENT_SECRET_BYTES_LEAST`].
+pub const EVENT_SECRET_BYTES_MOST: usize = 64;
+
+/// Secrets that sign at once: the new one, the old one, and one that was forgotten.
+pub const EVENT_SECRETS: usize = 3;
+
+/// Bytes of the file that says where events go: an address, a path and some networks.
+pub const EVENTS_FILE_BYTES: u64 = 16 << 10;
 
 /// Seconds until a provider that did not take a revocation is asked again, try by try; then the secrets are forgotten here all
 /// the same. A week in all: an outage is over by then.
@@ -114,3 +124,15 @@ pub const WORK_INTERVAL_S: u64 = 5;
 
 /// Bytes that a secret has at least: a shorter one can't be told from ordinary text, and blotting it out would blot out that.
 pub const SECRET_BYTES_LEAST: usize = 8;
+
+/// Requests of one exchange that a hook words: a login of two steps has two, and one that asks for a challenge first has three.
+pub const HOOK_REQUESTS: usize = 4;
+
+/// Entries of each list that a hook gives: the longest form in use has some twenty fields.
+pub const HOOK_PARTS: usize = 64;
+
+/// Bytes of a text once its placeholders are filled in: three secrets of the longest kind, with something between them.
+pub const HOOK_FILLED_BYTES: usize = 4 * SECRET_BYTES;
+
+/// Bytes of one text of an answer that a hook is shown: a code and a sentence.
+pub const HOOK_SHOWN_BYTES: usize = 1 << 10;

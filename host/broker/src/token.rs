@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jackfield_package::Refusal;
 use serde::{Deserialize, Serialize};
 
-use crate::{Secret, limits::SECRET_BYTES};
+use crate::{Secret, hook::HookOf, limits::SECRET_BYTES};
 
 /// What one answer of a token endpoint brought.
 pub struct TokenSet {
@@ -49,6 +49,9 @@ pub struct Terms {
     /// Values for the provider's templates, such as its tenant's host.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
+    /// Who words the requests for its tokens, where the provider's entry does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookOf>,
 }
 
 /// The flow that a connection was made by.

@@ -4,7 +4,7 @@ use jackfield_host::{grant::EgressGrant, limits::Limit};
 use jackfield_package::{
     Manifest,
     egress::{Egress, HostPattern, Methods, Ports},
-    manifest::{Attach, Auth, AuthType, Effect, OperationKind},
+    manifest::{Attach, Auth, AuthType, Effect, Hook, OperationKind},
 };
 
 use crate::page::{Page, bytes, grouped};
@@ -28,6 +28,9 @@ pub(crate) fn write(page: &mut Page, manifest: &Manifest) {
         page.heading("It asks for credentials, which it never sees");
         for auth in &manifest.auth {
             page.line(&format!("  {}: {}", auth.id, credential(auth)));
+            if let Some(hook) = &auth.hook {
+                page.paragraph(6, &hooked(hook));
+            }
             for scope in &auth.scopes {
                 page.paragraph(6, &format!("scope {}: {}", scope.name, scope.reason));
             }
@@ -96,6 +99,14 @@ fn credential(auth: &Auth) -> String {
     let hosts: Vec<_> = auth.hosts.iter().map(ToString::to_string).collect();
     let provider = auth.provider.as_ref().map(|provider| format!(" of {provider}")).unwrap_or_default();
     format!("{kind}{provider}, sent to {} {attached}", hosts.join(", "))
+}
+
+fn hooked(hook: &Hook) -> String {
+    let shown = match hook.reads.as_slice() {
+        [] => "nothing but their status".to_owned(),
+        reads => format!("these places: {}", reads.join(", ")),
+    };
+    format!("its own code words the requests for tokens, without seeing a secret; of the answers it is shown {shown}")
 }
 
 fn limits(manifest: &Manifest) -> Vec<Vec<String>> {

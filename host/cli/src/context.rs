@@ -26,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) ui: Ui,
     home: PathBuf,
     ca_file: Option<PathBuf>,
+    /// Where connections are, if not in the home.
+    broker_database: Option<String>,
 }
 
 impl Context {
@@ -44,12 +46,15 @@ impl Context {
                 .hint("say where it is: --home DIR, or JACKFIELD_HOME=DIR")
             })?,
         };
-        Ok(Self { ui, home, ca_file: flags.ca_file })
+        // A variable that is empty says nothing.
+        let broker_database = flags.broker_database.filter(|url| !url.is_empty());
+        Ok(Self { ui, home, ca_file: flags.ca_file, broker_database })
     }
 
     /// The same with another home.
     pub(crate) fn at(&self, home: &Path) -> Self {
-        Self { ui: self.ui, home: home.to_owned(), ca_file: self.ca_file.clone() }
+        let (ca_file, broker_database) = (self.ca_file.clone(), self.broker_database.clone());
+        Self { ui: self.ui, home: home.to_owned(), ca_file, broker_database }
     }
 
     /// How components are compiled: in a child process, this same program, since a component may be a stranger's.
@@ -71,11 +76,13 @@ impl Context {
 
     /// A host with another home.
     pub(crate) fn host_at(&self, home: PathBuf) -> Result<Host, Failed> {
-        Ok(Host::builder()
-            .home(home)
-            .compiler(Self::compiler()?)
-            .root_certificates(self.root_certificates()?)
-            .build()?)
+        let builder =
+            Host::builder().home(home).compiler(Self::compiler()?).root_certificates(self.root_certificates()?);
+        let builder = match &self.broker_database {
+            Some(url) => builder.database(url),
+            None => builder,
+        };
+        Ok(builder.build()?)
     }
 
     /// Those of `--ca-file`.

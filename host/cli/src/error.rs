@@ -323,7 +323,13 @@ pub(crate) fn command_line(error: &clap::Error, commands: &str, format: Format) 
             hints.push(tip.to_owned());
         } else if let Some(usage) = line.strip_prefix("Usage: ") {
             // clap shows options that the environment sets as if they were required.
-            hints.push(format!("usage: {}", usage.replace(" --home <DIR>", "").replace(" --ca-file <PEM>", "")));
+            hints.push(format!(
+                "usage: {}",
+                usage
+                    .replace(" --home <DIR>", "")
+                    .replace(" --ca-file <PEM>", "")
+                    .replace(" --broker-database <URL>", "")
+            ));
         } else if !line.starts_with("For more information") {
             message.push(line.strip_prefix("error: ").unwrap_or(line));
         }

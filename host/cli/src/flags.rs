@@ -64,6 +64,9 @@ pub(crate) struct Global {
     /// Root certificates (PEM) that connectors' requests trust besides the built-in ones
     #[arg(long, global = true, value_name = "PEM", env = "JACKFIELD_CA_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Where connections are kept, if not in the home: a PostgreSQL URL, or a file of SQLite
+    #[arg(long, global = true, value_name = "URL", env = "JACKFIELD_BROKER_DATABASE", hide_env_values = true, value_hint = ValueHint::Url)]
+    pub(crate) broker_database: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -108,6 +111,7 @@ pub(crate) enum Command {
     Connect(Connect),
     Connections(Connections),
     Provider(Provider),
+    Vault(Vault),
     Login(Login),
     Logout(Logout),
     Whoami(Whoami),

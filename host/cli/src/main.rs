@@ -123,6 +123,7 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Connect(flags) => commands::connect::run(flags, context).await,
         Command::Connections(flags) => commands::connections::run(flags, context).await,
         Command::Provider(flags) => commands::provider::run(flags, context).await,
+        Command::Vault(flags) => commands::vault::run(flags, context).await,
         Command::Login(flags) => commands::login::login(flags, context).await,
         Command::Logout(flags) => commands::login::logout(flags, context).await,
         Command::Whoami(flags) => commands::login::whoami(flags, context).await,

@@ -15,6 +15,7 @@ mod body;
 mod call;
 mod destination;
 mod header;
+mod look;
 mod meter;
 pub mod policy;
 mod pool;

@@ -35,6 +35,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     Destination, Host, Refused, Resolve,
+    look::says_expired,
     pool::{Connection, Lease, Pool},
     transport::{Body, HttpError, Outgoing, SendError, Sending, Transport},
 };
@@ -98,7 +99,7 @@ impl Transport for Wire {
 }
 
 impl Wire {
-    /// Attaches, sends, and after a 401 renews once and sends again, if that is safe.
+    /// Attaches, sends, and after a 401, or what says the same there, renews once and sends again, if that is safe.
     async fn exchange(&self, outgoing: Outgoing) -> Result<http::Response<Body>, SendError> {
         let Outgoing { destination, request, connect_timeout } = outgoing;
         let bindings = &destination.credentials;
@@ -114,13 +115,18 @@ impl Wire {
         let Some(attacher) = of_connections else {
             return self.once(&destination, request, attached, &body, connect_timeout).await;
         };
+        let signs = attacher.signs(&attached).await;
         let mut again = repeatable.then(|| copy_of(&request, &body));
         let mut sending = (request, attached);
         loop {
             let (request, attached) = sending;
             let before = attached.share();
             let response = self.once(&destination, request, attached, &body, connect_timeout).await?;
-            if response.status() != StatusCode::UNAUTHORIZED {
+            let (expired, response) = match response.status() {
+                StatusCode::UNAUTHORIZED => (true, response),
+                _ => says_expired(response, &signs).await,
+            };
+            if !expired {
                 attacher.taken(&before).await;
                 return Ok(response);
             }

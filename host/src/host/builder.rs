@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, RwLock},
 };
 
-use jackfield_broker::{Broker, flow::Flows};
+use jackfield_broker::{Broker, connection::EventEndpoint, flow::Flows};
 use rustls::pki_types::CertificateDer;
 
-use super::{Host, Inner, Transports};
+use super::{Host, Inner, Transports, WeakHost};
 use crate::{
     broker::HomeBroker,
     compiled::{Compiled, Compiler},
@@ -16,6 +16,7 @@ use crate::{
     engine::Engines,
     failure::HostFault,
     home::Home,
+    hook::HomeHooks,
     usage::UsageBook,
 };
 
@@ -29,6 +30,7 @@ pub struct HostBuilder {
     transport: Option<Arc<dyn Transport>>,
     engines: Engines,
     database: Option<String>,
+    events: Option<EventEndpoint>,
     tenancy: Option<Tenancy>,
 }
 
@@ -49,6 +51,7 @@ impl Default for HostBuilder {
             transport: None,
             engines: Engines::default(),
             database: None,
+            events: None,
             tenancy: None,
         }
     }
@@ -97,6 +100,14 @@ impl HostBuilder {
         self
     }
 
+    /// Where the transitions of connections are told, if not where the home says: `events.toml`, or the environment
+    /// ([`EventEndpoint::of_home`]). They are sent while somebody drives [`Broker::work`].
+    #[must_use]
+    pub fn events(mut self, endpoint: EventEndpoint) -> Self {
+        self.events = Some(endpoint);
+        self
+    }
+
     /// A broker that is open already, in which this host is one tenant of several.
     #[must_use]
     pub fn broker(mut self, broker: Broker, flows: Flows, tenant: impl Into<String>) -> Self {
@@ -130,12 +141,15 @@ impl HostBuilder {
             Transports::Wire { resolver, tls } => Box::new(Wire::new(resolver.clone(), tls)),
         };
         let network = Arc::new(ProviderNetwork::new(network));
-        let broker = Arc::new(match self.tenancy {
-            None => HomeBroker::new(folder, self.database, network),
-            Some(Tenancy { broker, flows, tenant }) => HomeBroker::shared(broker, flows, tenant, network),
-        });
         let shards = self.engines.0;
         let usage = Arc::new(UsageBook::new(home.usage_path()));
-        Ok(Host(Arc::new(Inner { home, compiled, shards, broker, transports, usage, live: RwLock::default() })))
+        Ok(Host(Arc::new_cyclic(|itself| {
+            let hooks = Arc::new(HomeHooks(WeakHost(itself.clone())));
+            let broker = Arc::new(match self.tenancy {
+                None => HomeBroker::new(folder, self.database, network, hooks, self.events),
+                Some(Tenancy { broker, flows, tenant }) => HomeBroker::shared(broker, flows, tenant, network),
+            });
+            Inner { home, compiled, shards, broker, transports, usage, live: RwLock::default() }
+        })))
     }
 }

@@ -114,7 +114,7 @@ impl Host {
         Ok(outcome)
     }
 
-    fn call(
+    pub(crate) fn call(
         &self,
         live: &Live,
         entry: Entry,
@@ -127,6 +127,7 @@ impl Host {
         let operation: Arc<str> = match &entry {
             Entry::Describe => "describe".into(),
             Entry::Operation { name, .. } => name.as_str().into(),
+            Entry::Hook(_) => "auth-hook".into(),
         };
         Call {
             entry,
@@ -140,7 +141,7 @@ impl Host {
     }
 
     /// Ends when the call shall: the caller cancels, this process stops the installation, or another one has.
-    async fn stopped(&self, live: &Live, cancel: &CancellationToken) {
+    pub(crate) async fn stopped(&self, live: &Live, cancel: &CancellationToken) {
         let elsewhere = async {
             loop {
                 tokio::time::sleep(Duration::from_millis(STOP_CHECK_MS)).await;
@@ -162,7 +163,7 @@ impl Host {
     }
 
     /// The installation as its record stands now.
-    fn live(&self, name: &PackageName) -> Result<Arc<Live>, Error> {
+    pub(crate) fn live(&self, name: &PackageName) -> Result<Arc<Live>, Error> {
         let stamp = self.0.home.stamp(name)?;
         if let Some(live) = self.0.live.read().unwrap_or_else(PoisonError::into_inner).get(name)
             && live.stamp == stamp
@@ -178,7 +179,7 @@ impl Host {
         Ok(live)
     }
 
-    async fn prepared<'a>(&self, live: &'a Live) -> Result<&'a Prepared, Failure> {
+    pub(crate) async fn prepared<'a>(&self, live: &'a Live) -> Result<&'a Prepared, Failure> {
         let shard = self.0.shards.here();
         let prepare = async {
             let engine = self.0.shards.engine(shard)?;

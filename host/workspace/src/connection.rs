@@ -8,6 +8,7 @@ use http::StatusCode;
 use jackfield_broker::{
     Connection, ConnectionId, Error, Secret,
     attach::Source,
+    hook::HookOf,
     provider::Provider,
     session::{Outcome, Wish},
     token::{GrantKind, Terms},
@@ -177,8 +178,13 @@ fn wish(workspaces: &Shared, caller: &Caller, host: &Host, wanted: Wanted) -> Re
     let terms = match auth.r#type {
         AuthType::Oauth2 => {
             let provider = wanted.provider.or_else(|| auth.provider.as_ref().map(ToString::to_string));
+            let hook = auth.hook.is_some().then(|| HookOf {
+                tenant: caller.workspace.to_string(),
+                connector: wanted.connector.clone(),
+                auth: auth.id.clone(),
+            });
             let mut terms =
-                Terms { provider, grant: GrantKind::HandedIn, client_id: wanted.client_id, scopes, parameters };
+                Terms { provider, grant: GrantKind::HandedIn, client_id: wanted.client_id, scopes, parameters, hook };
             let provider = workspaces.flows.provider(&terms)?;
             terms.grant = wanted.flow.unwrap_or_else(|| first_flow(&provider));
             if terms.client_id.is_empty() && wanted.again.is_none() {

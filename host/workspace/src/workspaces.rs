@@ -3,13 +3,20 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, Weak},
 };
 
-use jackfield_broker::{Broker, Caller as BrokerCaller, connection::Who, flow::Flows, session::Sessions};
+use async_trait::async_trait;
+use jackfield_broker::{
+    Broker, Caller as BrokerCaller,
+    connection::Who,
+    flow::Flows,
+    hook::{Exchange, HookError, HookOf, Hooks, Step},
+    session::Sessions,
+};
 use jackfield_db::Db;
 use jackfield_host::{Host, HostBuilder};
-use jackfield_package::{Label, PackageName};
+use jackfield_package::{Label, PackageName, Refusal};
 use jackfield_server::rate::Limiter;
 use tokio_util::sync::CancellationToken;
 
@@ -91,7 +98,7 @@ impl Workspaces {
     pub async fn open(parts: Parts) -> Result<Shared, Problem> {
         let Parts { db, clock, identity, supply, broker, flows, sessions, folder, origin, host_of } = parts;
         db.migrate("workspace", MIGRATIONS).await?;
-        Ok(Arc::new(Self {
+        let opened = Arc::new(Self {
             db,
             clock,
             identity,
@@ -107,7 +114,9 @@ impl Workspaces {
             origin,
             host_of,
             hosts: RwLock::default(),
-        }))
+        });
+        opened.flows.serve_hooks(Arc::new(WorkspaceHooks(Arc::downgrade(&opened))));
+        Ok(opened)
     }
 
     /// What goes on between requests: bills are written, what is old is forgotten. Ends when `stop` does, with every bill written.
@@ -173,6 +182,30 @@ impl Workspaces {
     /// 503.
     pub async fn is_empty(&self) -> Result<bool, Problem> {
         Ok(store::workspace_count(&mut self.db.read().await?).await? == 0)
+    }
+}
+
+/// The hooks of all workspaces' connectors, each run by its own workspace's host: also of one that nobody has called yet.
+struct WorkspaceHooks(Weak<Workspaces>);
+
+impl WorkspaceHooks {
+    fn of(&self, hook: &HookOf) -> Result<Arc<dyn Hooks>, Refusal> {
+        let gone = |why: &str| Refusal::new("hook-failed", format!("{hook}, gives no answer: {why}"));
+        let workspaces = self.0.upgrade().ok_or_else(|| gone("the server stops"))?;
+        let workspace = hook.tenant.parse().map_err(|_| gone("there is no such workspace"))?;
+        let host = workspaces.host(&workspace).map_err(|_| gone("its workspace can't be opened"))?;
+        Ok(host.hooks())
+    }
+}
+
+#[async_trait]
+impl Hooks for WorkspaceHooks {
+    async fn reads(&self, hook: &HookOf) -> Result<Vec<String>, Refusal> {
+        self.of(hook)?.reads(hook).await
+    }
+
+    async fn next(&self, hook: &HookOf, exchange: &Exchange) -> Result<Step, HookError> {
+        self.of(hook).map_err(HookError::Failed)?.next(hook, exchange).await
     }
 }
 

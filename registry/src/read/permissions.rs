@@ -162,10 +162,20 @@ fn credential(auth: &Auth) -> CredentialPermission {
     };
     let hosts: Vec<_> = auth.hosts.iter().map(ToString::to_string).collect();
     let provider = auth.provider.as_ref().map(|provider| format!(" of {provider}")).unwrap_or_default();
+    let hook = match &auth.hook {
+        None => String::new(),
+        Some(hook) if hook.reads.is_empty() => {
+            "; its own code words the requests for tokens, without seeing a secret or an answer".to_owned()
+        }
+        Some(hook) => format!(
+            "; its own code words the requests for tokens, without seeing a secret, and is shown {} of the answers",
+            hook.reads.join(", ")
+        ),
+    };
     CredentialPermission {
         id: auth.id.to_string(),
         r#type: word.to_owned(),
-        words: format!("{kind}{provider}, which the host sends to {} {attached}", hosts.join(", ")),
+        words: format!("{kind}{provider}, which the host sends to {} {attached}{hook}", hosts.join(", ")),
         scopes: auth
             .scopes
             .iter()

@@ -39,6 +39,7 @@
 pub mod context;
 pub mod error;
 pub mod files;
+pub mod hook;
 pub mod http;
 pub mod log;
 mod operation;

@@ -107,6 +107,7 @@ impl PackageBuilder {
             hosts: hosts.iter().map(|host| host.parse().expect("a host")).collect(),
             attach,
             test: None,
+            hook: None,
         });
         self
     }

@@ -50,6 +50,7 @@ pub use bindings::{
 pub use bindings::*;
 
 pub mod fetch;
+pub mod hook;
 
 /// What `describe` answers, and the manifest says: the kit reads the same file.
 pub const OPERATIONS: &str = include_str!("../operations.json");

@@ -70,6 +70,13 @@ pub(super) const RULES: &[Rule] = &[
         faults: |package| auth_scopes(package.manifest()),
     },
     Rule {
+        id: "auth-hook",
+        title: "a hook is exported, and serves a credential that it can get",
+        level: Level::Error,
+        hint: "`hook` goes with type `oauth2` and the interface `auth-hook`; what it reads are JSON pointers such as /error",
+        faults: auth_hook,
+    },
+    Rule {
         id: "config-secrets",
         title: "no secret among the settings",
         level: Level::Error,
@@ -236,6 +243,28 @@ fn auth_test(manifest: &Manifest) -> Vec<String> {
         .iter()
         .filter_map(|auth| Some(format!("auth {}: {}", quote(auth.id.as_str()), fault(auth.test.as_ref()?.as_str())?)))
         .collect()
+}
+
+fn auth_hook(package: &Package) -> Vec<String> {
+    let auth = &package.manifest().auth;
+    let is_exported = package.offers("auth-hook");
+    let mut faults = Vec::new();
+    if is_exported && auth.iter().all(|auth| auth.hook.is_none()) {
+        faults.push("`auth-hook` is exported, and no `auth` says that it has a hook".to_owned());
+    }
+    for (auth, hook) in auth.iter().filter_map(|auth| Some((auth, auth.hook.as_ref()?))) {
+        let mut fault = |what: String| faults.push(format!("auth {}: {what}", quote(auth.id.as_str())));
+        if !is_exported {
+            fault("it has a hook, and the interface `auth-hook` is not exported".to_owned());
+        }
+        if auth.r#type != AuthType::Oauth2 {
+            fault("nobody is asked for tokens of its type, so there is nothing for a hook to word".to_owned());
+        }
+        for pointer in hook.reads.iter().filter(|pointer| !pointer.starts_with('/')) {
+            fault(format!("{} is no JSON pointer", quote(pointer)));
+        }
+    }
+    faults
 }
 
 fn auth_scopes(manifest: &Manifest) -> Vec<String> {

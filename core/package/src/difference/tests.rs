@@ -186,13 +186,14 @@ fn each_change_has_its_word_and_its_weight() {
         Difference::default()
     );
     type Row = (&'static str, Bump, bool, fn(&mut Value));
-    let rows: [Row; 17] = [
+    let rows: [Row; 18] = [
         ("host-added", Bump::Minor, true, |m| push(m, "/egress", json!({"host": "b.example.com", "reason": "more"}))),
         ("methods-widened", Bump::Minor, true, |m| m["egress"][0]["methods"] = json!(["GET", "POST"])),
         ("ports-widened", Bump::Minor, true, |m| m["egress"][0]["ports"] = json!([443, 8443])),
         ("scope-added", Bump::Minor, true, |m| push(m, "/auth/0/scopes", json!({"name": "write", "reason": "x"}))),
         ("scope-removed", Bump::Patch, false, |m| m["auth"][0]["scopes"] = json!([])),
         ("credential-changed", Bump::Minor, true, |m| m["auth"][0]["type"] = json!("api-key")),
+        ("credential-hook-added", Bump::Minor, true, |m| m["auth"][0]["hook"] = json!({"reads": ["/error"]})),
         ("credential-removed", Bump::Patch, false, |m| m["auth"] = json!([])),
         ("operation-added", Bump::Minor, false, |m| {
             let mut more = m["operations"][0].clone();

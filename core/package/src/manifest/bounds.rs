@@ -46,6 +46,12 @@ impl Manifest {
                 text(&format!("{path}.scopes[{index}].name"), &scope.name, 1, WORD_CHARS)?;
                 text(&format!("{path}.scopes[{index}].reason"), &scope.reason, 1, SUMMARY_CHARS)?;
             }
+            if let Some(hook) = &auth.hook {
+                count(&format!("{path}.hook.reads"), hook.reads.len(), 0, HOOK_READS)?;
+                for (index, pointer) in hook.reads.iter().enumerate() {
+                    text(&format!("{path}.hook.reads[{index}]"), pointer, 1, WORD_CHARS)?;
+                }
+            }
             match &auth.attach {
                 super::Attach::Header { name, prefix } => {
                     text(&format!("{path}.attach.name"), name, 1, TITLE_CHARS)?;

@@ -56,6 +56,11 @@ impl Attached {
         Self { loaded: self.loaded.clone(), now: self.now, blot: self.blot.clone() }
     }
 
+    /// The providers of what is attached, by their names in the catalogue.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &str> {
+        self.loaded.iter().filter_map(|loaded| loaded.connection.as_ref()?.terms.provider.as_deref())
+    }
+
     /// Whether there is anything to attach.
     pub fn is_empty(&self) -> bool {
         self.loaded.is_empty()

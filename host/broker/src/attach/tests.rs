@@ -18,6 +18,7 @@ fn binding(r#type: AuthType, attach: Attach) -> Binding {
         hosts: vec!["api.example.com".parse().unwrap()],
         attach,
         test: None,
+        hook: None,
     };
     Binding::new(&auth, auth.hosts.clone(), Source::File("/nowhere".into())).unwrap()
 }

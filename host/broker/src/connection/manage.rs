@@ -30,8 +30,9 @@ impl Broker {
     /// flow has one.
     ///
     /// # Errors
-    /// Those of the vault and the database.
+    /// `hook-of-another`, and those of the vault and the database.
     pub async fn begin(&self, caller: &Caller, new: NewConnection, client: Option<&Secret>) -> Result<Connection> {
+        its_own_hook(&new.terms, &caller.tenant, &new.connector, &new.auth)?;
         let now = self.now();
         let connection = Connection {
             id: ConnectionId::new(now)?,
@@ -74,7 +75,7 @@ impl Broker {
     /// Connecting once more keeps the connection's id; `client` replaces the client's secret.
     ///
     /// # Errors
-    /// `connection-not-found`, and those of the vault and the database.
+    /// `connection-not-found`, `hook-of-another`, and those of the vault and the database.
     pub async fn connected(
         &self,
         caller: &Caller,
@@ -84,6 +85,7 @@ impl Broker {
         client: Option<&Secret>,
     ) -> Result<Connection> {
         let known = self.get(caller, id).await?;
+        terms.iter().try_for_each(|terms| its_own_hook(terms, &known.tenant, &known.connector, &known.auth))?;
         let sealer = self.vault().key(&mut self.db().read().await?, known.owner()).await?;
         let sealer = sealer.ok_or_else(|| not_found(id.as_str()))?;
         let now = self.now();
@@ -181,5 +183,15 @@ impl Broker {
         }
         tx.commit().await?;
         changed
+    }
+}
+
+/// No connector's code words requests that carry another's secrets.
+fn its_own_hook(terms: &Terms, tenant: &str, connector: &PackageName, auth: &Label) -> Result<()> {
+    match &terms.hook {
+        Some(hook) if (hook.tenant.as_str(), &hook.connector, &hook.auth) != (tenant, connector, auth) => {
+            Err(Error::refused("hook-of-another", format!("{hook}, is not of {connector}, entry `{auth}`")))
+        }
+        _ => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod caller;
+mod endpoint;
 mod event;
 mod manage;
 mod outbox;
@@ -12,6 +13,7 @@ pub(crate) mod store;
 mod tests;
 
 pub use caller::{Caller, Who};
+pub use endpoint::{EVENTS_SECRET, EVENTS_URL};
 pub(crate) use event::take;
 pub use manage::NewConnection;
 pub use outbox::EventEndpoint;

@@ -271,18 +271,32 @@ async fn events_are_signed_and_sent_until_they_are_taken() {
     }
 }
 
-/// The example of the specification of Standard Webhooks.
+/// What "sign function works" expects, a test of each of the reference libraries
+/// (github.com/standard-webhooks/standard-webhooks, libraries/javascript/src/webhook.test.ts). The specification itself has no
+/// example that can be computed.
 #[test]
 fn signatures_are_those_of_standard_webhooks() {
     let secret = crate::testing::secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     let endpoint = EventEndpoint::new("https://example.com", &secret).unwrap();
     let signature =
-        endpoint.signature("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#).unwrap();
+        endpoint.signatures("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#).unwrap();
     assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     let plain = EventEndpoint::new("http://example.com", &secret).err().unwrap();
     assert_eq!(plain.code(), "event-endpoint-malformed");
-    let short = crate::testing::secret("whsec_c2hvcnQ=");
-    assert_eq!(EventEndpoint::new("https://example.com", &short).err().unwrap().code(), "event-secret-malformed");
+    let valid = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+    let long = format!("whsec_{}", "MDEy".repeat(22));
+    let many = [valid; 4].join("\n");
+    for malformed in ["whsec_c2hvcnQ=", &long, &many, "\n", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="] {
+        let malformed = EventEndpoint::new("https://example.com", &crate::testing::secret(malformed));
+        assert_eq!(malformed.err().unwrap().code(), "event-secret-malformed");
+    }
+    // While a receiver changes from one secret to the other, both sign.
+    let both = crate::testing::secret(&format!("{valid}\nwhsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"));
+    let both = EventEndpoint::new("https://example.com", &both).unwrap();
+    let signatures = both.signatures("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#).unwrap();
+    let (first, second) = signatures.split_once(' ').unwrap();
+    assert!(first.starts_with("v1,") && first != signature);
+    assert_eq!(second, signature);
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ pub(super) struct Exchange<'a> {
 /// An answer, with what may not be repeated of it.
 pub(super) struct Answered {
     pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     pub(super) json: Value,
     /// Seconds that the clock here is ahead of the provider's, if that matters.
     skew_s: Option<i64>,
@@ -97,7 +98,8 @@ impl<'a> Exchange<'a> {
         let response = self.sender.send(request).await.map_err(|error| Declined::unsent(self.provider, error))?;
         let (parts, body) = response.into_parts();
         let json = read(&parts.headers, &body);
-        Ok(Answered { status: parts.status, json, skew_s: skew(&parts.headers, self.now), secrets })
+        let skew_s = skew(&parts.headers, self.now);
+        Ok(Answered { status: parts.status, headers: parts.headers, json, skew_s, secrets })
     }
 }
 

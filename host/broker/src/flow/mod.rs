@@ -2,7 +2,8 @@
 //! provider's entry says that it speaks them.
 //!
 //! Every grant is some parameters and one [`exchange`]: the entry decides how the client authenticates, what the body is
-//! written in, and where in the answer things stand. What comes back is bounded, and an error in it is an error whatever the
+//! written in, and where in the answer things stand. Where no entry can, a connector's [`crate::hook`] words the requests, and the
+//! same exchange sends them. What comes back is bounded, and an error in it is an error whatever the
 //! status. No error ever holds a secret, not even where the provider repeats one.
 
 pub mod authorize;
@@ -10,6 +11,7 @@ mod client;
 mod device;
 mod exchange;
 mod form;
+mod hooked;
 mod jwt;
 mod outcome;
 mod revoke;
@@ -19,16 +21,21 @@ pub(crate) use device::expired as device_expired;
 pub use device::{DeviceCode, Polled};
 pub use userinfo::Account;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use async_trait::async_trait;
 use jackfield_package::Refusal;
 
-use self::{client::Client, exchange::Exchange, form::Form};
+use self::{client::Client, exchange::Exchange, form::Form, hooked::Wanted};
 use crate::{
     Secret,
+    attach::Attached,
     clock::{Clock, Micros},
-    provider::{Catalogue, Provider, RefreshKind},
+    hook::{Hooks, Purpose},
+    provider::{Catalogue, Provider, RefreshKind, Signs},
     sender::Sender,
     token::{GrantKind, Held, Revocation, Terms, TokenError, TokenSet, TokenSource},
 };
@@ -42,12 +49,19 @@ pub struct Flows {
     catalogue: Arc<Catalogue>,
     sender: Arc<dyn Sender>,
     clock: Arc<dyn Clock>,
+    hooks: Arc<OnceLock<Arc<dyn Hooks>>>,
 }
 
 impl Flows {
     /// Nothing is asked of anybody yet.
     pub fn new(catalogue: Arc<Catalogue>, sender: Arc<dyn Sender>, clock: Arc<dyn Clock>) -> Self {
-        Self { catalogue, sender, clock }
+        Self { catalogue, sender, clock, hooks: Arc::default() }
+    }
+
+    /// Somebody runs connectors' hooks from now on, for all clones of this: who does often stands on a broker that stands on these. The
+    /// first one counts.
+    pub fn serve_hooks(&self, hooks: Arc<dyn Hooks>) {
+        self.hooks.get_or_init(|| hooks);
     }
 
     /// The catalogue.
@@ -58,6 +72,17 @@ impl Flows {
     /// The time, as it is told here.
     pub(crate) fn now(&self) -> Micros {
         self.clock.now()
+    }
+
+    /// How the APIs of the providers whose tokens are attached say that one has expired, where they do not say so by 401.
+    pub fn signs(&self, attached: &Attached) -> Signs {
+        self.signs_of(attached.providers())
+    }
+
+    /// The same of these providers; of one that nobody knows there is none.
+    pub fn signs_of<'a>(&self, providers: impl Iterator<Item = &'a str>) -> Signs {
+        let entries = providers.filter_map(|provider| self.catalogue.find(provider).ok());
+        Signs::new(entries.flat_map(|entry| entry.expired.clone()))
     }
 
     /// The provider that a connection's terms name, with its templates filled in.
@@ -83,6 +108,14 @@ impl Flows {
         code: &CodeGrant<'_>,
     ) -> Result<TokenSet, TokenError> {
         let provider = self.provider(terms)?;
+        let exchange = self.exchange(&provider, terms, client);
+        if terms.hook.is_some() {
+            let verifier = code.verifier.map(|verifier| ("code_verifier", verifier));
+            let secrets = [Some(("code", code.code)), verifier].into_iter().flatten().collect();
+            let wanted = Wanted { purpose: Purpose::Code, redirect_uri: Some(code.redirect_uri), secrets };
+            let tokens = self.by_hook(&exchange, terms, wanted).await?;
+            return Ok(exchange.with_account(tokens).await);
+        }
         let mut form = Form::grant("authorization_code");
         form.secret("code", code.code)?;
         form.push("redirect_uri", code.redirect_uri);
@@ -90,7 +123,6 @@ impl Flows {
             form.secret("code_verifier", verifier)?;
         }
         form.extend(&provider.token.code_parameters);
-        let exchange = self.exchange(&provider, terms, client);
         let tokens = exchange.tokens(form, &provider.token.answer).await?;
         Ok(exchange.with_account(tokens).await)
     }
@@ -104,10 +136,15 @@ impl Flows {
         let Some(grant) = &provider.client_credentials else {
             return Err(not_offered_by(&provider, "tokens to a client by itself").into());
         };
+        let exchange = self.exchange(&provider, terms, client);
+        if terms.hook.is_some() {
+            let wanted = Wanted { purpose: Purpose::Client, redirect_uri: None, secrets: Vec::new() };
+            return self.by_hook(&exchange, terms, wanted).await;
+        }
         let mut form = Form::grant(grant.grant_type.as_deref().unwrap_or("client_credentials"));
         form.scopes(&provider, &terms.scopes);
         form.extend(&grant.parameters);
-        Ok(self.exchange(&provider, terms, client).tokens(form, &provider.token.answer).await?)
+        Ok(exchange.tokens(form, &provider.token.answer).await?)
     }
 
     /// RFC 7523 section 2.1: tokens for a signed assertion. `client` is a private key in PEM.
@@ -144,11 +181,32 @@ impl Flows {
         if provider.refresh.kind == RefreshKind::None {
             return Err(not_offered_by(&provider, "new tokens without a person's consent").into());
         }
+        let exchange = self.exchange(&provider, terms, client);
+        if terms.hook.is_some() {
+            let secrets = vec![("refresh_token", refresh)];
+            let wanted = Wanted { purpose: Purpose::Refresh, redirect_uri: None, secrets };
+            return self.by_hook(&exchange, terms, wanted).await;
+        }
         let mut form = Form::grant("refresh_token");
         form.secret("refresh_token", refresh)?;
         form.extend(&provider.refresh.parameters);
         let answer = provider.refresh.answer.as_ref().unwrap_or(&provider.token.answer);
-        Ok(self.exchange(&provider, terms, client).tokens(form, answer).await?)
+        Ok(exchange.tokens(form, answer).await?)
+    }
+
+    async fn by_hook(
+        &self,
+        exchange: &Exchange<'_>,
+        terms: &Terms,
+        wanted: Wanted<'_>,
+    ) -> Result<TokenSet, TokenError> {
+        match (self.hooks.get(), &terms.hook) {
+            (Some(hooks), Some(hook)) => exchange.by_hook(&**hooks, hook, terms, wanted).await,
+            _ => {
+                let message = "nobody here runs the hook that words the requests for its tokens";
+                Err(TokenError { permanent: false, sent: false, refusal: Refusal::new("hook-missing", message) })
+            }
+        }
     }
 
     fn exchange<'a>(&'a self, provider: &'a Provider, terms: &'a Terms, secret: Option<&'a Secret>) -> Exchange<'a> {

@@ -4,6 +4,7 @@ use http::StatusCode;
 use jackfield_package::Refusal;
 
 use crate::{
+    hook::SaidMeaning,
     limits::PROVIDER_WORDS_CHARS,
     provider::Provider,
     sender::{SendError, SendFailure},
@@ -65,6 +66,19 @@ impl Declined {
             None => meaning.hint(provider),
         };
         Self { code, error: TokenError { permanent: meaning.is_permanent(), sent: true, refusal } }
+    }
+
+    /// A connector's hook says that it is one; `words` are clean.
+    pub(super) fn said(provider: &Provider, meaning: SaidMeaning, words: &str, sent: bool) -> TokenError {
+        let meaning = match meaning {
+            SaidMeaning::Gone => Meaning::Gone,
+            SaidMeaning::Forbidden => Meaning::Consent,
+            SaidMeaning::Later => Meaning::Later,
+            SaidMeaning::Other => Meaning::Other,
+        };
+        let mut refusal = Refusal::new(meaning.code(), format!("{} {}: {words}", provider.title, meaning.words()));
+        refusal.hint = meaning.hint(provider);
+        TokenError { permanent: meaning.is_permanent(), sent, refusal }
     }
 
     /// The answer is no token answer.

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     Answer, AuthMethod, Authorize, Body, ClientCredentials, Device, Entry, Loopback, Method, Pkce, Refresh,
-    RefreshKind, Revoke, RevokeAuth, Sends, Token, Userinfo, entry::is_loopback,
+    RefreshKind, Revoke, RevokeAuth, Sends, Token, Userinfo, is_loopback,
 };
 use crate::sender::{Reach, Sender};
 
@@ -133,6 +133,7 @@ fn entry(name: Label, at: Issuer<'_>, day: &str, place: &Url, found: Metadata) -
             body: Body::Form,
             headers: Default::default(),
             code_parameters: Default::default(),
+            steps: Default::default(),
             answer: Answer::default(),
         },
         // A new refresh token is taken wherever one comes, so this is the careful guess.

@@ -6,16 +6,21 @@
 
 mod catalogue;
 pub mod discovery;
+mod endpoint;
 mod entry;
+mod expired;
+mod rules;
 mod template;
 
 pub use catalogue::{Catalogue, is_built_in, read};
-pub use entry::{
-    Algorithm, Answer, AuthMethod, Authorize, Body, ClientCredentials, Device, Entry, Expired, JwtBearer, Loopback,
-    Method, Pkce, Refresh, RefreshKind, Revoke, RevokeAuth, Sends, Token, Userinfo, Variable,
+pub use endpoint::{
+    Algorithm, Answer, AuthMethod, Authorize, Body, ClientCredentials, Device, JwtBearer, Loopback, Method, Pkce,
+    Refresh, RefreshKind, Revoke, RevokeAuth, Sends, Token, Userinfo,
 };
+pub use entry::{Entry, Variable};
+pub use expired::{Expired, HeaderSign, Signs};
 
-pub(crate) use entry::is_loopback;
+pub(crate) use rules::is_loopback;
 
 use std::{collections::BTreeMap, ops::Deref};
 

@@ -131,6 +131,97 @@ impl FileKeys {
     }
 }
 
+impl FileKeys {
+    /// Adds a new key, and gives its id. It wraps from now on, in every process.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn add(&self) -> Result<String> {
+        let _turn = self.turn()?;
+        self.keys()?;
+        let key = DataKey::random()?;
+        let line = Zeroizing::new(STANDARD.encode(key.bytes()));
+        let text = self.text()?;
+        self.put(&self.path, &[text.trim_end(), &line])?;
+        Ok(id_of(&key))
+    }
+
+    /// Takes out the keys that are not `in_use`, and gives their ids; the one that wraps stays. What is taken out stands in
+    /// `<file>.retired` from then on: a copy of the database that was made before may need it.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn retire(&self, in_use: &[String]) -> Result<Vec<String>> {
+        let _turn = self.turn()?;
+        let keys = self.keys()?;
+        let current = &keys.last()?.0;
+        let text = self.text()?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        // Both come from the same lines, in their order.
+        let (kept, retired): (Vec<_>, Vec<_>) =
+            lines.zip(&keys.0).partition(|(_, (id, _))| id == current || in_use.contains(id));
+        if retired.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lines_of = |keys: &[(&str, &(String, DataKey))]| {
+            Zeroizing::new(keys.iter().map(|(line, _)| *line).collect::<Vec<_>>().join("\n"))
+        };
+        let aside = with_suffix(&self.path, "retired");
+        let before = match aside.exists() {
+            true => {
+                Zeroizing::new(String::from_utf8_lossy(&private_file::read(&aside, MASTER_KEYS_BYTES)?).into_owned())
+            }
+            false => Zeroizing::default(),
+        };
+        // First there, then gone here: a crash in between leaves a key in both.
+        self.put(&aside, &[before.trim_end(), &lines_of(&retired)])?;
+        self.put(&self.path, &[&lines_of(&kept)])?;
+        Ok(retired.into_iter().map(|(_, (id, _))| id.clone()).collect())
+    }
+
+    /// One process at a time changes the file: of two keys that are added at once, neither may be lost once it has wrapped
+    /// something. Held until dropped.
+    fn turn(&self) -> Result<fs::File> {
+        let path = with_suffix(&self.path, "lock");
+        let fault = |error: io::Error| Error::Fault(format!("`{}` can't be locked: {error}", path.display()));
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(fault)?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).map_err(|error| fault(error.into()))?;
+        Ok(file)
+    }
+
+    fn text(&self) -> Result<Zeroizing<String>> {
+        let bytes = private_file::read(&self.path, MASTER_KEYS_BYTES)?;
+        Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Written aside, synced and renamed: readers see the old file or the new one.
+    fn put(&self, path: &Path, parts: &[&str]) -> Result<()> {
+        let fault = |error: io::Error| Error::Fault(format!("`{}` can't be written: {error}", path.display()));
+        let lines: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+        let text = Zeroizing::new(lines.join("\n") + "\n");
+        if text.len() > MASTER_KEYS_BYTES {
+            let message = format!("`{}` would have more than {MASTER_KEYS_BYTES} bytes", path.display());
+            return Err(Error::refused("master-keys-too-many", message)
+                .hint("take those out that wrap nothing any more: jackfield vault retire"));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // A temporary file's mode is 0600.
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fault)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(fault)?;
+        file.persist(path).map_err(|error| fault(error.error))?;
+        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)
+    }
+}
+
+/// `broker.key.lock` of `broker.key`.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
 /// Bytes of a file of master keys: some hundreds of rotations.
 const MASTER_KEYS_BYTES: usize = 16 << 10;
 

@@ -13,7 +13,7 @@ pub(crate) mod store;
 mod tests;
 
 pub use keys::{FileKeys, KeyManagement, MasterKeys, Wrapped};
-pub use rewrap::Rewrapped;
+pub use rewrap::{Rewrapped, Rewrapping};
 
 use std::{fmt, sync::Arc};
 

@@ -123,14 +123,6 @@ async fn another_master_key_says_which_one_is_missing() {
     assert_eq!(MasterKeys::parse("\n").err().unwrap().code(), "master-key-malformed");
 }
 
-/// As whoever turns keys over should: readers see the old file or the new one.
-fn put_in_place(path: &std::path::Path, text: &str) {
-    let aside = path.with_extension("aside");
-    std::fs::write(&aside, text).unwrap();
-    std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600)).unwrap();
-    std::fs::rename(aside, path).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_key_is_turned_over_while_others_read() {
     for test in TestDb::each().await {
@@ -144,7 +136,18 @@ async fn a_master_key_is_turned_over_while_others_read() {
         }
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let old = std::fs::read_to_string(&path).unwrap();
-        put_in_place(&path, &format!("{old}{}\n", testing::master_key(9)));
+        // Several at once: none loses another's, and the last one wraps.
+        let adding: Vec<_> = (0..4)
+            .map(|_| {
+                let path = path.clone();
+                std::thread::spawn(move || FileKeys::new(path).add().unwrap())
+            })
+            .collect();
+        let added: Vec<_> = adding.into_iter().map(|adding| adding.join().unwrap()).collect();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with(&old) && text.lines().count() == 5, "{} lines", text.lines().count());
+        let current = broker.vault().current().await.unwrap();
+        assert!(added.contains(&current));
 
         let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let readers: Vec<_> = ids
@@ -160,19 +163,24 @@ async fn a_master_key_is_turned_over_while_others_read() {
                 })
             })
             .collect();
-        let done = broker.vault().rewrap(broker.db()).await.unwrap();
+        let done = broker.vault().rewrap(broker.db(), &mut |_| {}).await.unwrap();
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         for reader in readers {
             reader.await.unwrap();
         }
         assert_eq!(done.moved, 5);
-        assert_eq!(done.masters.len(), 1, "nothing uses the old key: {:?}", done.masters);
-        // So it can be taken out.
-        put_in_place(&path, &format!("{}\n", testing::master_key(9)));
+        assert_eq!(done.masters, [(current.clone(), 5)], "nothing uses the old keys");
+        // So they can be taken out, and are kept aside.
+        let taken_out = FileKeys::new(&path).retire(std::slice::from_ref(&current)).unwrap();
+        assert_eq!(taken_out.len(), 4);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+        let aside = std::fs::read_to_string(path.with_file_name("broker.keys.retired")).unwrap();
+        assert!(aside.lines().count() == 4 && aside.starts_with(old.trim()));
+        assert!(FileKeys::new(&path).retire(&[]).unwrap().is_empty(), "the key that wraps stays, whatever is said");
         for id in &ids {
             assert!(opens(&broker, id).await.is_ok());
         }
-        assert_eq!(broker.vault().rewrap(broker.db()).await.unwrap().moved, 0);
+        assert_eq!(broker.vault().rewrap(broker.db(), &mut |_| {}).await.unwrap().moved, 0);
     }
 }
 

@@ -104,6 +104,7 @@ pub(crate) fn terms(provider: &str, grant: GrantKind) -> Terms {
         client_id: "client".to_owned(),
         scopes: vec!["read".to_owned(), "write:all".to_owned()],
         parameters: parameters.into_iter().collect(),
+        hook: None,
     }
 }
 

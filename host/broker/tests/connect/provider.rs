@@ -99,6 +99,7 @@ impl World {
             client_id: client_id.to_owned(),
             scopes,
             parameters: Default::default(),
+            hook: None,
         }
     }
 
@@ -117,6 +118,7 @@ impl World {
                 hosts: vec!["api.example.com".parse().unwrap()],
                 attach: Attach::default(),
                 test: None,
+                hook: None,
             },
             terms: if grant == GrantKind::HandedIn { Terms::default() } else { self.terms(grant, "basic") },
             client: (grant != GrantKind::HandedIn).then(|| secret(CLIENT_SECRET)),

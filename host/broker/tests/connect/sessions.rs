@@ -81,6 +81,7 @@ impl Desk {
                 hosts: vec!["api.example.com".parse().unwrap()],
                 attach: Attach::default(),
                 test: None,
+                hook: None,
             },
             terms,
             client: Some(secret("canary-client-secret")),

@@ -5,6 +5,7 @@ use std::{process::Stdio, time::Duration};
 use jackfield_broker::{
     Connection, ConnectionId, Secret,
     connection::NewConnection,
+    hook::HookOf,
     provider::{Loopback, Provider},
     session::{Link, Outcome, Place, Sessions, Wish},
     token::{GrantKind, Terms, TokenSet},
@@ -76,6 +77,11 @@ fn wish(installation: &Installation, auth: Auth, flags: &flags::Connect, desk: &
         client_id: app.client_id.clone().unwrap_or_default(),
         scopes,
         parameters: app.set.iter().map(|set| (set.name.clone(), set.value.clone())).collect(),
+        hook: auth.hook.is_some().then(|| HookOf {
+            tenant: desk.caller.tenant.clone(),
+            connector: installation.name.clone(),
+            auth: auth.id.clone(),
+        }),
     };
     if is_handed_in && flags.refresh_token_from.is_none() {
         // Nobody will ever be asked for another.

@@ -38,5 +38,6 @@ pub(crate) mod trust;
 pub(crate) mod uninstall;
 pub(crate) mod upgrade;
 pub(crate) mod user;
+pub(crate) mod vault;
 pub(crate) mod verify;
 pub(crate) mod withdraw;

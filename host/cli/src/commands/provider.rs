@@ -92,6 +92,9 @@ fn show(entry: &Entry, page: &mut Page) {
         }
     }
     field("tokens", &entry.token.url);
+    for (step, url) in &entry.token.steps {
+        field("", &format!("{url} (a hook's `{step}`)"));
+    }
     field(
         "refresh",
         match entry.refresh.kind {

@@ -71,3 +71,27 @@ Examples:
   jackfield provider add ./acme-git.toml
   jackfield provider add --issuer https://id.acme.example --name acme-id
   jackfield provider add --issuer https://id.intra.acme.example --name acme-id --address 10.0.0.0/8";
+
+pub(crate) const VAULT: &str = "\
+Examples:
+  jackfield vault show
+  jackfield vault rewrap      # then back up broker.key
+  jackfield vault retire";
+
+pub(crate) const VAULT_SHOW: &str = "\
+Examples:
+  jackfield vault show
+  jackfield vault show --output json | jq -r '.masters[].id'";
+
+pub(crate) const VAULT_REWRAP: &str = "\
+Back up broker.key afterwards, and not beside the database: without it no secret opens.
+
+Examples:
+  jackfield vault rewrap
+  JACKFIELD_MASTER_KEYS=\"$(cat old-key new-key)\" jackfield vault rewrap";
+
+pub(crate) const VAULT_RETIRE: &str = "\
+What is taken out stands in broker.key.retired until you delete that: copies of the database that were made before need it.
+
+Examples:
+  jackfield vault retire";

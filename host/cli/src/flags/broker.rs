@@ -178,3 +178,24 @@ pub(crate) enum ProviderCommand {
         address: Vec<ipnet::IpNet>,
     },
 }
+
+/// See the master keys that seal connections, and turn them over
+#[derive(Debug, Args)]
+#[command(after_help = examples::VAULT)]
+pub(crate) struct Vault {
+    #[command(subcommand)]
+    pub(crate) command: VaultCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VaultCommand {
+    /// Show how many data keys each master key wraps; never a key
+    #[command(after_help = examples::VAULT_SHOW)]
+    Show,
+    /// Make a new master key and wrap every data key by it, while everything goes on being read; one that was broken off goes on
+    #[command(after_help = examples::VAULT_REWRAP)]
+    Rewrap,
+    /// Take out the master keys that wrap nothing any more
+    #[command(after_help = examples::VAULT_RETIRE)]
+    Retire,
+}

@@ -51,7 +51,8 @@ pub(crate) async fn open(
     let url = registry.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let database = registry.config.database.clone();
     let network = provider_network(Arc::new(SystemResolver), &roots)?;
-    let (broker, flows) = home::open(&data, database.as_deref(), network).await?;
+    let parts = home::HomeParts { database: database.clone(), sender: network, hooks: None, events: None };
+    let (broker, flows) = home::open(&data, parts).await?;
     let origin =
         url.parse().map_err(|_| Failed::usage("config-malformed", format!("`public_url` is `{url}`: no URL")))?;
     let place = Place { origin, return_to: config.return_to };

@@ -17,6 +17,7 @@ mod resumed;
 mod reviews;
 mod search;
 mod staged;
+mod vault;
 mod withdrawals;
 mod workspaces;
 

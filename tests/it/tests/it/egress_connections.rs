@@ -50,7 +50,9 @@ impl World {
         let entry = format!(
             "name = \"ours\"\ntitle = \"Ours\"\ndocs = \"https://id.example.com/docs\"\nread = \"2026-11-21\"\n\
              addresses = [\"127.0.0.1/32\"]\n\
-             [token]\nurl = \"{}\"\nauth = \"none\"\n[refresh]\nkind = \"rotating\"\n",
+             [token]\nurl = \"{}\"\nauth = \"none\"\n[refresh]\nkind = \"rotating\"\n\
+             [[expired]]\nstatus = 200\npointer = \"/error\"\nvalues = [\"token_expired\"]\n\
+             [[expired]]\nstatus = 403\nheader = {{ name = \"x-reason\", contains = \"expired\" }}\n",
             provider.url_as("id.example.com", "/token")
         );
         std::fs::create_dir_all(host.home().join("providers")).unwrap();
@@ -73,6 +75,7 @@ impl World {
                     hosts: vec!["api.example.com".parse().unwrap()],
                     attach: auth.1,
                     test: None,
+                    hook: None,
                 });
             })
             .install()
@@ -191,6 +194,58 @@ async fn what_may_have_been_done_is_not_done_again() {
     assert_eq!((world.service.received().len(), world.asked.load(Ordering::SeqCst)), (1, 1));
     assert_eq!(answer(&program.run(post).await)["status"], 200, "its next request has the newer token");
     assert_eq!((world.service.received().len(), world.asked.load(Ordering::SeqCst)), (2, 1));
+}
+
+/// Some services say it in a 200, or in a header: that is a 401 to them, and is treated as one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_has_expired_is_known_where_it_is_no_401() {
+    let json = |body: &str| Reply::text(body.to_owned()).header("content-type", "application/json; charset=utf-8");
+    let in_the_body = move || json(r#"{"ok":false,"error":"token_expired"}"#);
+    let in_the_head = || Reply::status(403).header("x-reason", "the token expired");
+    let ways: [Box<dyn Fn() -> Reply + Send + Sync>; 2] = [Box::new(in_the_body), Box::new(in_the_head)];
+    for expired in ways {
+        let service = move |request: &Received| match request.header("authorization")[..] {
+            [value] if value == format!("Bearer {SECOND}") => json(r#"{"ok":true}"#),
+            _ => expired(),
+        };
+        let world = World::new(service, |_| rotated()).await;
+        let (program, id) = world.connected((AuthType::Oauth2, Attach::default()), tokens(FIRST, Some(REFRESH))).await;
+        let post = json!({ "url": world.service.url_as("api.example.com", "/items"), "method": "POST", "body": "{}" });
+        let outcome = program.run(post.clone()).await;
+        assert_ne!(answer(&outcome)["body"], r#"{"ok":true}"#, "what may have been done is not done again");
+        assert_eq!((world.service.received().len(), world.asked.load(Ordering::SeqCst)), (1, 1));
+        assert_eq!(answer(&program.run(post).await)["body"], r#"{"ok":true}"#, "the next request has the newer token");
+
+        let world_again = world.host.host().broker().await.unwrap().0;
+        world_again.connected(&ada(), &id, None, &tokens(FIRST, Some(REFRESH)), None).await.unwrap();
+        let outcome = program.run(world.get()).await;
+        assert_eq!(answer(&outcome)["body"], r#"{"ok":true}"#, "what is safe is sent again: {outcome:?}");
+        assert_eq!(world.asked.load(Ordering::SeqCst), 2);
+        assert_eq!(world.state(&id).await, State::Active);
+    }
+}
+
+/// The look is short: what is no error streams on, whole, however long it is and however slowly it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_looked_into_streams_on() {
+    let long = format!(r#"{{"rows":[{}]}}"#, vec![r#""token_expired""#; 20_000].join(","));
+    let body = long.clone();
+    let world = World::new(
+        move |_| Reply::text(body.clone()).header("content-type", "application/json"),
+        |_| Reply::status(500),
+    )
+    .await;
+    let (program, id) = world.connected((AuthType::Oauth2, Attach::default()), tokens(FIRST, Some(REFRESH))).await;
+    let outcome = program.run(world.get()).await;
+    assert_eq!(answer(&outcome)["body"], long.as_str());
+    assert_eq!((world.asked.load(Ordering::SeqCst), world.state(&id).await), (0, State::Active));
+
+    let drips = |_: &Received| Reply::stalled().header("content-type", "application/json");
+    let world = World::new(drips, |_| Reply::status(500)).await;
+    let (program, _) = world.connected((AuthType::Oauth2, Attach::default()), tokens(FIRST, Some(REFRESH))).await;
+    let input = json!({ "url": world.service.url_as("api.example.com", "/items"), "read": "none" });
+    assert_eq!(answer(&program.run(input).await)["status"], 200, "its head is there before it ends");
+    assert_eq!(world.asked.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

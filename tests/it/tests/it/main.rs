@@ -10,8 +10,12 @@ mod egress_credentials;
 mod egress_grants;
 mod egress_limits;
 mod egress_wire;
+#[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+mod events;
 mod failures;
 mod files;
+#[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+mod hooks;
 mod installed_state;
 mod limits;
 mod outcome;
@@ -21,7 +25,7 @@ mod trust;
 /// Every program has its test.
 mod tested {
     #[allow(unused_imports, reason = "not every story has a program of its own")]
-    use crate::{egress_grants::*, egress_limits::*, failures::*, files::*, limits::*, sandbox::*, trust::*};
+    use crate::{egress_grants::*, egress_limits::*, failures::*, files::*, hooks::*, limits::*, sandbox::*, trust::*};
 
     macro_rules! there_is_a_test {
         ($program:ident) => {

@@ -6,6 +6,7 @@ use super::*;
 use crate::{clock::SECOND, testing::secret};
 
 const KEYS: &str = "AKIDEXAMPLE:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+const UNRESERVED: &str = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 2015-08-30T12:36:00Z, the time of the suite.
 const AT: i64 = 1_440_938_160 * SECOND;
 
@@ -20,7 +21,8 @@ fn signed(method: Method, target: &str, headers: &[(&str, &str)], body: &str) ->
     request.headers()["authorization"].to_str().unwrap().to_owned()
 }
 
-/// Cases of AWS's own test suite for Signature Version 4.
+/// Cases of AWS's own test suite, `aws-sig-v4-test-suite.zip` of the AWS General Reference (signature-v4-test-suite.html), each held
+/// against the copies of it in AWS's own SDKs. Left out are those that no HTTP/1.1 client sends: folded headers, a raw space in the path.
 #[test]
 fn aws_signatures_are_those_of_the_suite() {
     let prefix = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, ";
@@ -55,6 +57,54 @@ fn aws_signatures_are_those_of_the_suite() {
             "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
         ),
         (
+            "get-relative",
+            signed(Method::GET, "/example/..", &[], ""),
+            "host;x-amz-date",
+            "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+        ),
+        (
+            "get-slash-pointless-dot",
+            signed(Method::GET, "/./example", &[], ""),
+            "host;x-amz-date",
+            "ef75d96142cf21edca26f06005da7988e4f8dc83a165a80865db7089db637ec5",
+        ),
+        (
+            "get-slashes",
+            signed(Method::GET, "//example//", &[], ""),
+            "host;x-amz-date",
+            "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84",
+        ),
+        (
+            "get-unreserved",
+            signed(Method::GET, &format!("/{UNRESERVED}"), &[], ""),
+            "host;x-amz-date",
+            "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f",
+        ),
+        (
+            "get-vanilla-query-unreserved",
+            signed(Method::GET, &format!("/?{UNRESERVED}={UNRESERVED}"), &[], ""),
+            "host;x-amz-date",
+            "9c3e54bfcdf0b19771a7f523ee5669cdf59bc7cc0884027167c21bb143a40197",
+        ),
+        (
+            "get-vanilla-utf8-query",
+            signed(Method::GET, "/?%E1%88%B4=bar", &[], ""),
+            "host;x-amz-date",
+            "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04",
+        ),
+        (
+            "get-header-value-trim",
+            signed(Method::GET, "/", &[("My-Header1", " value1"), ("My-Header2", " \"a   b   c\"")], ""),
+            "host;my-header1;my-header2;x-amz-date",
+            "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
+        ),
+        (
+            "post-x-www-form-urlencoded",
+            signed(Method::POST, "/", &[("Content-Type", "application/x-www-form-urlencoded")], "Param1=value1"),
+            "content-type;host;x-amz-date",
+            "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+        ),
+        (
             "post-vanilla",
             signed(Method::POST, "/", &[], ""),
             "host;x-amz-date",
@@ -65,7 +115,7 @@ fn aws_signatures_are_those_of_the_suite() {
     }
 }
 
-/// The example "GET Object" of the S3 reference.
+/// The example "GET Object" of the Amazon S3 API Reference (sig-v4-header-based-auth.html).
 #[test]
 fn s3_signs_its_content() {
     let mut request = Request::get("/test.txt").header("range", "bytes=0-9").body(()).unwrap();
@@ -104,13 +154,15 @@ fn scheme(over: &str) -> HmacScheme {
     }
 }
 
-/// RFC 4231, test cases 1 and 2.
+/// RFC 4231, test case 2 (section 4.3) of SHA-256 and test case 1 (section 4.2) of SHA-512.
 #[test]
 fn keyed_hashes_are_those_of_the_rfc() {
     let mac = hmac::mac::<::hmac::Hmac<sha2::Sha256>>(b"Jefe", b"what do ya want for nothing?").unwrap();
     assert_eq!(hex::encode(mac), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     let mac = hmac::mac::<::hmac::Hmac<sha2::Sha512>>(&[0x0b; 20], b"Hi There").unwrap();
-    assert!(hex::encode(mac).starts_with("87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde"));
+    let whole = "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde\
+                 daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854";
+    assert_eq!(hex::encode(mac), whole);
 }
 
 #[test]
