@@ -19,7 +19,7 @@ use crate::{
     clock::{Clock, SECOND},
     ids::uuid_v7,
     limits::{REQUEST_BODY_BYTES, REQUEST_TIMEOUT_S},
-    peer::{PeerAddress, address_for_counting},
+    peer::{PeerAddress, caller_of},
     rate::{Limiter, Rate},
 };
 
@@ -135,7 +135,7 @@ impl Guard {
         let rate = Rate { burst: per_minute, every: 60 * SECOND / i64::from(per_minute).min(60 * SECOND) };
         let by_token =
             request.headers().get(header::AUTHORIZATION).map(|value| hex::encode(Sha256::digest(value.as_bytes())));
-        let by_address = Some(address_for_counting(address));
+        let by_address = Some(caller_of(address).to_string());
         for caller in [by_address, by_token].into_iter().flatten() {
             let caller = if times == 1 { caller } else { format!("{times} {caller}") };
             self.requests.take(&caller, rate, self.clock.now()).map_err(|wait| {

@@ -43,5 +43,6 @@ mod read_packages;
 mod read_rows;
 mod read_search;
 mod review_stories;
+mod serve_slow;
 mod status_advisories;
 mod status_releases;
