@@ -53,6 +53,10 @@ pub const MANIFEST_BYTES: usize = 4 << 20;
 /// Uploads that one actor may have open: each is a file.
 pub const UPLOADS_OPEN: i64 = 256;
 
+/// Bytes of its namespace's quota that an upload of unknown length takes ahead of what has arrived, at the least and at the
+/// most: each time is a transaction, and what is taken ahead is lacking to others until the body ends.
+pub const UPLOAD_AHEAD_BYTES: (i64, i64) = (1 << 20, 64 << 20);
+
 /// Seconds after which an upload that nobody went on with is forgotten.
 pub const UPLOAD_IDLE_S: i64 = 24 * 3600;
 

@@ -135,31 +135,31 @@ pub(crate) async fn forget_blob(conn: &mut Conn, digest: &str, before: Micros) -
 
 // ── What a namespace stores ──────────────────────────────────────────────────────────────────────────────────────────
 
-/// Adds to what a namespace stores; no if that would be over its quota.
-pub(crate) async fn charge(conn: &mut Conn, namespace: &str, bytes: i64, quota: i64) -> Result<bool> {
-    if bytes > quota {
-        return Ok(false);
-    }
-    on!(conn, c => sqlx::query(
-        "INSERT INTO namespace_usage (namespace, bytes) VALUES ($1, $2)
-         ON CONFLICT (namespace) DO UPDATE SET bytes = namespace_usage.bytes + excluded.bytes
-         WHERE namespace_usage.bytes + excluded.bytes <= $3")
-        .bind(namespace).bind(bytes).bind(quota).execute(c), rows)
-    .map(|met| met == 1)
+/// What a namespace stores and what its open uploads have reserved, besides one upload. It stays so until the transaction ends:
+/// whoever would take more of the same room waits here.
+pub(crate) async fn hold_usage(conn: &mut Conn, namespace: &str, besides: Option<&str>) -> Result<i64> {
+    let stored: i64 = on!(conn, c => sqlx::query_scalar(
+        "INSERT INTO namespace_usage (namespace, bytes) VALUES ($1, 0)
+         ON CONFLICT (namespace) DO UPDATE SET bytes = namespace_usage.bytes RETURNING bytes")
+        .bind(namespace).fetch_one(c))?;
+    // A statement of its own, so that it sees what was committed while the one before waited.
+    let reserved: i64 = on!(conn, c => sqlx::query_scalar(
+        "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM uploads WHERE namespace = $1 AND id <> $2")
+        .bind(namespace).bind(besides.unwrap_or_default()).fetch_one(c))?;
+    Ok(stored.saturating_add(reserved))
+}
+
+/// Adds to what a namespace stores. Whoever holds [`hold_usage`] knows that there is room.
+pub(crate) async fn charge(conn: &mut Conn, namespace: &str, bytes: i64) -> Result<()> {
+    on!(conn, c => sqlx::query("UPDATE namespace_usage SET bytes = bytes + $2 WHERE namespace = $1")
+        .bind(namespace).bind(bytes).execute(c), rows)
+    .map(drop)
 }
 
 pub(crate) async fn refund(conn: &mut Conn, namespace: &str, bytes: i64) -> Result<()> {
     on!(conn, c => sqlx::query("UPDATE namespace_usage SET bytes = bytes - $2 WHERE namespace = $1")
         .bind(namespace).bind(bytes).execute(c), rows)
     .map(drop)
-}
-
-/// Bytes that a namespace stores, and bytes in its open uploads.
-pub(crate) async fn usage(conn: &mut Conn, namespace: &str) -> Result<(i64, i64)> {
-    on!(conn, c => sqlx::query_as(
-        "SELECT CAST(COALESCE((SELECT bytes FROM namespace_usage WHERE namespace = $1), 0) AS BIGINT),
-                CAST(COALESCE((SELECT SUM(size) FROM uploads WHERE namespace = $1), 0) AS BIGINT)")
-        .bind(namespace).fetch_one(c))
 }
 
 // ── Uploads ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,7 +173,8 @@ pub(crate) async fn begin_upload(
     now: Micros,
 ) -> Result<()> {
     on!(conn, c => sqlx::query(
-        "INSERT INTO uploads (id, repository, namespace, actor, size, created_at, updated_at) VALUES ($1, $2, $3, $4, 0, $5, $5)")
+        "INSERT INTO uploads (id, repository, namespace, actor, size, reserved, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, 0, 0, $5, $5)")
         .bind(id).bind(repository).bind(namespace).bind(actor).bind(now).execute(c), rows)
     .map(drop)
 }
@@ -192,9 +193,16 @@ pub(crate) async fn open_uploads(conn: &mut Conn, actor: &str) -> Result<i64> {
     Ok(count)
 }
 
-/// Notes that an upload has grown; no if it has changed or gone meanwhile.
+/// Says up to what size an upload may grow; no if it has changed or gone meanwhile.
+pub(crate) async fn reserve_upload(conn: &mut Conn, id: &str, size: i64, reserved: i64) -> Result<bool> {
+    on!(conn, c => sqlx::query("UPDATE uploads SET reserved = $3 WHERE id = $1 AND size = $2")
+        .bind(id).bind(size).bind(reserved).execute(c), rows)
+    .map(|met| met == 1)
+}
+
+/// Notes that an upload has grown, and gives back what it reserved beyond; no if it has changed or gone meanwhile.
 pub(crate) async fn grow_upload(conn: &mut Conn, id: &str, from: i64, to: i64, now: Micros) -> Result<bool> {
-    on!(conn, c => sqlx::query("UPDATE uploads SET size = $3, updated_at = $4 WHERE id = $1 AND size = $2")
+    on!(conn, c => sqlx::query("UPDATE uploads SET size = $3, reserved = $3, updated_at = $4 WHERE id = $1 AND size = $2")
         .bind(id).bind(from).bind(to).bind(now).execute(c), rows)
     .map(|met| met == 1)
 }

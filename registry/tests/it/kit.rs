@@ -175,6 +175,13 @@ impl Ask<'_> {
         self
     }
 
+    /// A body that comes as it likes, without saying how long it is.
+    #[must_use]
+    pub fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
     #[must_use]
     pub fn json(self, value: &Value) -> Self {
         self.header("content-type", "application/json").bytes(value.to_string())
