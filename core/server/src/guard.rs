@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     middleware::{self, Next},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -58,6 +58,9 @@ impl Default for Allowance {
 /// How a service says what a request to it may take, by method and path.
 pub type Allow = fn(&Method, &str) -> Allowance;
 
+/// How a service says no to a request for that path: [`Problem`] as it is, unless its clients read another form.
+pub type Refuse = fn(&str, Problem) -> Response;
+
 /// What the guard knows.
 #[derive(Debug)]
 pub struct Guard {
@@ -69,15 +72,20 @@ pub struct Guard {
     pub is_https: bool,
     /// What each request may take.
     pub allow: Allow,
+    /// In which form it is told no.
+    pub refuse: Refuse,
     /// Who has asked how often.
     pub requests: Limiter,
 }
 
 /// The router with a guard around it, and a clear no for what it has not.
 pub fn guarded(router: Router, guard: Arc<Guard>) -> Router {
+    let refuse = guard.refuse;
     router
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
+        .fallback(move |request: Request| async move { refuse(request.uri().path(), no_route(&request)) })
+        .method_not_allowed_fallback(move |request: Request| async move {
+            refuse(request.uri().path(), no_method(&request))
+        })
         .layer(middleware::from_fn_with_state(guard, around))
 }
 
@@ -90,17 +98,17 @@ async fn around(State(guard): State<Arc<Guard>>, mut request: Request, next: Nex
         request = request.map(|body| Body::new(Limited::new(body, most)));
     }
     let mut response = match guard.often_enough(&request, allowance.times_as_often) {
-        Err(problem) => problem.into_response(),
+        Err(problem) => (guard.refuse)(&path, problem),
         Ok(()) => {
             match tokio::time::timeout(allowance.timeout, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(_panic)) => {
                     tracing::error!(%method, path, id, "a handler panicked");
-                    Problem::internal(&std::io::Error::other("a handler panicked")).into_response()
+                    (guard.refuse)(&path, Problem::internal(&std::io::Error::other("a handler panicked")))
                 }
                 Err(_) => {
                     let message = format!("this took longer than {} s", allowance.timeout.as_secs());
-                    Problem::unavailable("request-timeout", message).into_response()
+                    (guard.refuse)(&path, Problem::unavailable("request-timeout", message))
                 }
             }
         }
@@ -146,15 +154,13 @@ impl Guard {
     }
 }
 
-async fn no_route(request: Request) -> Problem {
+fn no_route(request: &Request) -> Problem {
     let path: String = request.uri().path().chars().take(200).collect();
     Problem::not_found("route-not-found", format!("there is nothing at `{path}`"))
 }
 
-async fn no_method(request: Request) -> Problem {
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method-not-allowed",
-        format!("`{}` is not for {}", request.uri().path().chars().take(200).collect::<String>(), request.method()),
-    )
+fn no_method(request: &Request) -> Problem {
+    let path: String = request.uri().path().chars().take(200).collect();
+    let message = format!("`{path}` is not for {}", request.method());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", message)
 }

@@ -9,7 +9,7 @@ use axum::{Json, Router, extract::State, response::IntoResponse as _, response::
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jackfield_package::Label;
-use jackfield_server::{body::Body, ids::random, peer::PeerCaller};
+use jackfield_server::{body::Body, ids::random, peer::PeerCaller, uri::Path};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -121,7 +121,7 @@ fn cookie(registry: &Shared, token: &str, age_s: i64) -> Result<HeaderValue, Pro
 async fn invite(
     State(registry): State<Shared>,
     actor: Actor,
-    axum::extract::Path(user): axum::extract::Path<String>,
+    Path(user): Path<String>,
 ) -> Result<Response, Problem> {
     let user: Label = user.parse()?;
     let mut tx = registry.db.begin().await?;

@@ -20,6 +20,7 @@ mod token;
 mod uploads;
 pub mod worker;
 
+pub(crate) use answer::failed;
 pub use digest::ContentDigest;
 pub use path::Repository;
 pub use show::{attach_statement, hide, reveal, unlist};

@@ -42,6 +42,7 @@ mod read_openapi;
 mod read_packages;
 mod read_rows;
 mod read_search;
+mod refusals;
 mod review_stories;
 mod serve_slow;
 mod status_advisories;
