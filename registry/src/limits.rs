@@ -44,6 +44,21 @@ pub const RATING_PRIOR_MILLI: i64 = 3_500;
 /// thousand slow readers cost 256 MiB.
 pub const BLOB_CHUNK_BYTES: usize = 256 << 10;
 
+/// Bytes of an object that is kept in memory once it was read: documents, tiles and small blobs. Above, opening a file costs little
+/// beside sending it.
+pub const KEPT_OBJECT_BYTES: u64 = 64 << 10;
+
+/// Bytes of all objects that are kept in memory, their names included; twice, for those that change under their name are kept
+/// apart. What is asked for most stays.
+pub const KEPT_BYTES: u64 = 32 << 20;
+
+/// Microseconds for which a blob that everybody could see is taken to be so still, without a query: how long after a release was
+/// hidden *another* process of the registry may still hand its bytes out. This one knows at once.
+pub const SHOWN_FOR: i64 = 2_000_000;
+
+/// Blobs that are known to be everybody's at a time: 300 bytes each.
+pub const SHOWN_BLOBS: u64 = 100_000;
+
 /// Bytes of one OCI blob. A component has at most 64 MiB; generic namespaces may hold images.
 pub const BLOB_BYTES: u64 = 10 << 30;
 

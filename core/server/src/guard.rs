@@ -11,6 +11,7 @@ use axum::{
 };
 use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body::Body as _;
 use http_body_util::Limited;
 use sha2::{Digest as _, Sha256};
 
@@ -20,7 +21,7 @@ use crate::{
     ids::uuid_v7,
     limits::{REQUEST_BODY_BYTES, REQUEST_TIMEOUT_S},
     peer::{PeerAddress, caller_of},
-    rate::{Limiter, Rate},
+    rate::{Limiter, Rate, Requester, Who},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -75,7 +76,7 @@ pub struct Guard {
     /// In which form it is told no.
     pub refuse: Refuse,
     /// Who has asked how often.
-    pub requests: Limiter,
+    pub requests: Limiter<Requester>,
 }
 
 /// The router with a guard around it, and a clear no for what it has not.
@@ -94,7 +95,7 @@ async fn around(State(guard): State<Arc<Guard>>, mut request: Request, next: Nex
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let is_known = [header::AUTHORIZATION, header::COOKIE].iter().any(|name| request.headers().contains_key(name));
     let allowance = (guard.allow)(&method, &path);
-    if let Some(most) = allowance.body_bytes {
+    if let Some(most) = allowance.body_bytes.filter(|_| !request.body().is_end_stream()) {
         request = request.map(|body| Body::new(Limited::new(body, most)));
     }
     let mut response = match guard.often_enough(&request, allowance.times_as_often) {
@@ -141,12 +142,12 @@ impl Guard {
             return Ok(());
         }
         let rate = Rate { burst: per_minute, every: 60 * SECOND / i64::from(per_minute).min(60 * SECOND) };
-        let by_token =
-            request.headers().get(header::AUTHORIZATION).map(|value| hex::encode(Sha256::digest(value.as_bytes())));
-        let by_address = Some(caller_of(address).to_string());
-        for caller in [by_address, by_token].into_iter().flatten() {
-            let caller = if times == 1 { caller } else { format!("{times} {caller}") };
-            self.requests.take(&caller, rate, self.clock.now()).map_err(|wait| {
+        let presented = request.headers().get(header::AUTHORIZATION);
+        let by_token = presented.map(|value| Who::Token(Sha256::digest(value.as_bytes()).into()));
+        let by_address = Some(Who::Address(caller_of(address)));
+        for who in [by_address, by_token].into_iter().flatten() {
+            let requester = Requester { who, times_as_often: times };
+            self.requests.take(&requester, rate, self.clock.now()).map_err(|wait| {
                 Problem::too_many("too-many-requests", &format!("more than {per_minute} requests a minute"), wait)
             })?;
         }

@@ -59,11 +59,11 @@ async fn tile(State(registry): State<Shared>, Path(path): Path<String>) -> Resul
     let tile = Tile::parse(&path)?;
     let unknown = || Problem::not_found("log-tile-unknown", format!("the log has no {tile}"));
     // What is written before its checkpoint is published is nobody's business yet.
-    let size = read::newest_size(&mut registry.db.read().await?).await?;
-    if tile.end().is_none_or(|end| end > size) {
+    let end = tile.end().ok_or_else(unknown)?;
+    if !read::covers(&registry, end).await? {
         return Err(unknown());
     }
-    let bytes = registry.blobs.get(&read::blob_name(tile)).await?.ok_or_else(unknown)?;
+    let bytes = registry.blobs.get_immutable(&read::blob_name(tile)).await?.ok_or_else(unknown)?;
     let kind = HeaderValue::from_static("application/octet-stream");
     Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, IMMUTABLE)], bytes).into_response())
 }

@@ -24,22 +24,36 @@ pub(crate) async fn namespace(conn: &mut Conn, name: &str) -> Result<Option<Name
 pub(crate) struct BlobRow {
     pub(crate) size: i64,
     pub(crate) visible: bool,
-    pub(crate) bytes: Option<Vec<u8>>,
 }
 
 pub(crate) async fn blob(conn: &mut Conn, repository: &str, digest: &str) -> Result<Option<BlobRow>> {
     on!(conn, c => sqlx::query_as(
-        "SELECT b.size, r.visible, b.bytes FROM repository_blobs r JOIN blobs b ON b.digest = r.digest
+        "SELECT b.size, r.visible FROM repository_blobs r JOIN blobs b ON b.digest = r.digest
          WHERE r.repository = $1 AND r.digest = $2")
         .bind(repository).bind(digest).fetch_optional(c))
 }
 
-/// Whether these bytes are the component of a release of this package.
-pub(crate) async fn is_component(conn: &mut Conn, package: &str, digest: &str) -> Result<bool> {
-    let found: Option<i64> = on!(conn, c => sqlx::query_scalar(
-        "SELECT CAST(1 AS BIGINT) FROM releases WHERE component = $2 AND package = $1 LIMIT 1")
-        .bind(package).bind(digest).fetch_optional(c))?;
-    Ok(found.is_some())
+/// The same, with what reading it asks for besides.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct BlobToRead {
+    pub(crate) size: i64,
+    pub(crate) visible: bool,
+    pub(crate) bytes: Option<Vec<u8>>,
+    /// Whether it is the component of a release of the package.
+    pub(crate) is_component: bool,
+}
+
+pub(crate) async fn blob_to_read(
+    conn: &mut Conn,
+    repository: &str,
+    digest: &str,
+    package: Option<&str>,
+) -> Result<Option<BlobToRead>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT b.size, r.visible, b.bytes,
+                EXISTS (SELECT 1 FROM releases WHERE component = b.digest AND package = $3) AS is_component
+         FROM repository_blobs r JOIN blobs b ON b.digest = r.digest WHERE r.repository = $1 AND r.digest = $2")
+        .bind(repository).bind(digest).bind(package).fetch_optional(c))
 }
 
 /// Somebody brings these bytes to the blob store: they are not swept for a day.

@@ -38,6 +38,7 @@ mod publish_kit;
 mod publish_signers;
 mod publish_stories;
 mod publish_withdrawal;
+mod read_memory;
 mod read_openapi;
 mod read_packages;
 mod read_rows;
