@@ -208,7 +208,8 @@ async fn side_by_side_they_store_no_more_than_the_quota() {
                 refused.expect_oci(403, "DENIED", "quota-exceeded");
             }
             let fit = taken.len();
-            assert!(if announced { fit == 3 } else { (1..=3).contains(&fit) }, "{}: {fit}", registry.kind);
+            // Who does not say how much comes may be in the way of others, and they in his.
+            assert!(if announced { fit == 3 } else { fit <= 3 }, "{}: {fit}", registry.kind);
             let folder = std::fs::read_dir(registry.data.path().join("uploads")).unwrap();
             let bytes: u64 = folder.map(|file| file.unwrap().metadata().unwrap().len()).sum();
             assert_eq!(bytes, (fit * 3 * PART) as u64, "{}: what was refused leaves nothing", registry.kind);
