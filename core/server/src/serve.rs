@@ -29,9 +29,7 @@ use tower::{ServiceExt as _, service_fn};
 
 use self::{callers::Callers, stall::Stalling};
 use crate::{
-    limits::{
-        CONNECTIONS, CONNECTIONS_PER_ADDRESS, HEADER_BYTES, HEADER_TIMEOUT_S, SHUTDOWN_S, STALL_S, UNSENT_BYTES,
-    },
+    limits::{CONNECTIONS, CONNECTIONS_PER_ADDRESS, HEADER_BYTES, HEADER_TIMEOUT_S, SHUTDOWN_S, STALL_S, UNSENT_BYTES},
     peer::PeerAddress,
 };
 

@@ -118,11 +118,7 @@ fn cookie(registry: &Shared, token: &str, age_s: i64) -> Result<HeaderValue, Pro
 }
 
 /// By an operator: a code for somebody who has no password yet, or has forgotten it.
-async fn invite(
-    State(registry): State<Shared>,
-    actor: Actor,
-    Path(user): Path<String>,
-) -> Result<Response, Problem> {
+async fn invite(State(registry): State<Shared>, actor: Actor, Path(user): Path<String>) -> Result<Response, Problem> {
     let user: Label = user.parse()?;
     let mut tx = registry.db.begin().await?;
     let detail = format!("a sign-in code for {user}");

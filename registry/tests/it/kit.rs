@@ -8,11 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use jackfield_db::{PoolLimits, testing::TestDb};
 use jackfield_registry::{
-    Config, Registry, Shared,
-    account::dns::SystemResolver,
-    clock::HeldClock,
-    registry::Parts,
-    router,
+    Config, Registry, Shared, account::dns::SystemResolver, clock::HeldClock, registry::Parts, router,
     validator::Validator,
 };
 use jackfield_server::peer::PeerAddress;
