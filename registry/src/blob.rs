@@ -6,19 +6,24 @@
 
 use std::{
     collections::HashSet,
-    fs::File,
+    fs::{File, Metadata},
     io,
     ops::Range,
-    os::unix::fs::FileExt as _,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use jackfield_package::Digest;
+use moka::sync::Cache;
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
 
-use crate::{Config, Problem, limits::BLOB_CHUNK_BYTES};
+use crate::{
+    Config, Problem,
+    limits::{BLOB_CHUNK_BYTES, KEPT_BYTES, KEPT_OBJECT_BYTES},
+};
 
 /// The blob store.
 #[derive(Clone, Debug)]
@@ -30,6 +35,39 @@ pub struct Blobs {
     uploads: PathBuf,
     /// Uploads that a request is writing to.
     busy: Arc<Mutex<HashSet<String>>>,
+    /// Small objects that never change, by name.
+    kept: Cache<String, Bytes>,
+    /// Small ones that do, each good as long as its file is the one that was read.
+    kept_changing: Cache<String, (Stamp, Changing)>,
+}
+
+/// An object that may be another the next time, and what tells the two apart.
+#[derive(Clone, Debug)]
+pub struct Changing {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Theirs.
+    pub digest: Digest,
+}
+
+impl From<Bytes> for Changing {
+    fn from(bytes: Bytes) -> Self {
+        Self { digest: Digest::of(&bytes), bytes }
+    }
+}
+
+/// What a file is known again by. A new one is always written aside and renamed, so that it is another file, not only a newer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    modified: (i64, i64),
+    bytes: u64,
+}
+
+impl Stamp {
+    fn of(file: &Metadata) -> Self {
+        Self { inode: file.ino(), modified: (file.mtime(), file.mtime_nsec()), bytes: file.len() }
+    }
 }
 
 /// A file with an object's bytes, for those who need a path. A copy is removed when this is dropped.
@@ -51,21 +89,27 @@ impl Blobs {
     pub(crate) fn open(config: &Config) -> Result<Self, Problem> {
         let uploads = config.data.join("uploads");
         std::fs::create_dir_all(&uploads).map_err(|error| Problem::internal(&error))?;
-        let busy = Arc::default();
+        let open = |store: Arc<dyn ObjectStore>, folder| Self {
+            store,
+            folder,
+            uploads: uploads.clone(),
+            busy: Arc::default(),
+            kept: keeping(Bytes::len),
+            kept_changing: keeping(|(_, object): &(Stamp, Changing)| object.bytes.len()),
+        };
         let place = config.blobs.clone().unwrap_or_else(|| config.data.join("blobs").display().to_string());
         if place == "memory:" {
-            let store = Arc::new(object_store::memory::InMemory::new());
-            return Ok(Self { store, folder: None, uploads, busy });
+            return Ok(open(Arc::new(object_store::memory::InMemory::new()), None));
         }
         if let Some(bucket) = place.strip_prefix("s3://") {
-            return Ok(Self { store: s3(bucket)?, folder: None, uploads, busy });
+            return Ok(open(s3(bucket)?, None));
         }
         let folder = PathBuf::from(place);
         std::fs::create_dir_all(&folder).map_err(|error| Problem::internal(&error))?;
         let store = object_store::local::LocalFileSystem::new_with_prefix(&folder)
             .map_err(|error| Problem::internal(&error))?
             .with_fsync(true);
-        Ok(Self { store: Arc::new(store), folder: Some(folder), uploads, busy })
+        Ok(open(Arc::new(store), Some(folder)))
     }
 
     /// Writes bytes under a name; the same again is fine.
@@ -81,11 +125,71 @@ impl Blobs {
     /// # Errors
     /// 503 `storage-unavailable`.
     pub async fn get(&self, name: &str) -> Result<Option<Bytes>, Problem> {
+        if let Some(folder) = &self.folder {
+            let path = folder.join(name);
+            return absent(blocking(move || std::fs::read(path)).await).map(|found| found.map(Bytes::from));
+        }
         match self.store.get(&name.into()).await {
             Ok(found) => found.bytes().await.map(Some).map_err(unavailable),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(unavailable(error)),
         }
+    }
+
+    /// Reads a small object that never changes under its name: from memory, where it was read a moment ago.
+    ///
+    /// # Errors
+    /// 503 `storage-unavailable`.
+    pub async fn get_immutable(&self, name: &str) -> Result<Option<Bytes>, Problem> {
+        if let Some(bytes) = self.kept(name) {
+            return Ok(Some(bytes));
+        }
+        let found = self.get(name).await?;
+        if let Some(bytes) = &found {
+            self.keep(name, bytes);
+        }
+        Ok(found)
+    }
+
+    /// Such an object, if it is in memory.
+    pub(crate) fn kept(&self, name: &str) -> Option<Bytes> {
+        self.kept.get(name)
+    }
+
+    /// Keeps one in memory that stands elsewhere, if it is small.
+    pub(crate) fn keep(&self, name: &str, bytes: &Bytes) {
+        if bytes.len() as u64 <= KEPT_OBJECT_BYTES {
+            self.kept.insert(name.to_owned(), bytes.clone());
+        }
+    }
+
+    /// Reads a small object that may be another the next time. In a folder a `stat` tells whether the one in memory is still it, so
+    /// that what another process wrote a moment ago is what counts; it is made where it is asked for, since sending it to a thread
+    /// would cost more.
+    ///
+    /// # Errors
+    /// 503 `storage-unavailable`.
+    pub async fn get_changing(&self, name: &str) -> Result<Option<Changing>, Problem> {
+        let Some(folder) = &self.folder else { return Ok(self.get(name).await?.map(Changing::from)) };
+        let path = folder.join(name);
+        let Some(now) = absent(std::fs::metadata(&path))? else { return Ok(None) };
+        if let Some((stamp, object)) = self.kept_changing.get(name)
+            && stamp == Stamp::of(&now)
+        {
+            return Ok(Some(object));
+        }
+        let read = blocking(move || {
+            let file = File::open(path)?;
+            let stamp = Stamp::of(&file.metadata()?);
+            let mut bytes = Vec::new();
+            io::Read::read_to_end(&mut &file, &mut bytes)?;
+            Ok((stamp, Changing::from(Bytes::from(bytes))))
+        });
+        let Some((stamp, object)) = absent(read.await)? else { return Ok(None) };
+        if stamp.bytes <= KEPT_OBJECT_BYTES {
+            self.kept_changing.insert(name.to_owned(), (stamp, object.clone()));
+        }
+        Ok(Some(object))
     }
 
     /// Reads a part of an object, in chunks of at most [`BLOB_CHUNK_BYTES`]; none if there is none of that name.
@@ -101,15 +205,11 @@ impl Blobs {
             let path = folder.join(name);
             // The first chunk is read in the same trip as the file is opened: a small object costs one.
             let opened = blocking(move || {
-                let file = match File::open(path) {
-                    Ok(file) => file,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                    Err(error) => return Err(error),
-                };
+                let file = File::open(path)?;
                 let first = chunk(&file, &range)?;
-                Ok(Some((file, range.start + first.len() as u64..range.end, first)))
+                Ok((file, range.start + first.len() as u64..range.end, first))
             });
-            let Some((file, rest, first)) = opened.await.map_err(broken)? else { return Ok(None) };
+            let Some((file, rest, first)) = absent(opened.await)? else { return Ok(None) };
             let file = Arc::new(file);
             let more = stream::try_unfold((file, rest), |(file, rest)| async move {
                 if rest.is_empty() {
@@ -244,6 +344,21 @@ fn s3(bucket_and_prefix: &str) -> Result<Arc<dyn ObjectStore>, Problem> {
 #[cfg(not(feature = "s3"))]
 fn s3(_: &str) -> Result<Arc<dyn ObjectStore>, Problem> {
     Err(Problem::unavailable("storage-unavailable", "this registry was built without its feature `s3`"))
+}
+
+/// Keeps as much in memory as may be kept, by what it weighs.
+fn keeping<T: Clone + Send + Sync + 'static>(bytes: impl Fn(&T) -> usize + Send + Sync + 'static) -> Cache<String, T> {
+    let weigh = move |name: &String, object: &T| u32::try_from(name.len() + bytes(object)).unwrap_or(u32::MAX);
+    Cache::builder().max_capacity(KEPT_BYTES).weigher(weigh).build()
+}
+
+/// That there is no such file is an answer, and no fault.
+fn absent<T>(found: io::Result<T>) -> Result<Option<T>, Problem> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(broken(error)),
+    }
 }
 
 /// The next bytes of a range: one chunk of it, less only at its end. A file that is shorter than that is a fault.

@@ -44,6 +44,21 @@ pub const RATING_PRIOR_MILLI: i64 = 3_500;
 /// thousand slow readers cost 256 MiB.
 pub const BLOB_CHUNK_BYTES: usize = 256 << 10;
 
+/// Bytes of an object that is kept in memory once it was read: documents, tiles and small blobs. Above, opening a file costs little
+/// beside sending it.
+pub const KEPT_OBJECT_BYTES: u64 = 64 << 10;
+
+/// Bytes of all objects that are kept in memory, their names included; twice, for those that change under their name are kept
+/// apart. What is asked for most stays.
+pub const KEPT_BYTES: u64 = 32 << 20;
+
+/// Microseconds for which a blob that everybody could see is taken to be so still, without a query: how long after a release was
+/// hidden *another* process of the registry may still hand its bytes out. This one knows at once.
+pub const SHOWN_FOR: i64 = 2_000_000;
+
+/// Blobs that are known to be everybody's at a time: 300 bytes each.
+pub const SHOWN_BLOBS: u64 = 100_000;
+
 /// Bytes of one OCI blob. A component has at most 64 MiB; generic namespaces may hold images.
 pub const BLOB_BYTES: u64 = 10 << 30;
 
@@ -52,6 +67,10 @@ pub const MANIFEST_BYTES: usize = 4 << 20;
 
 /// Uploads that one actor may have open: each is a file.
 pub const UPLOADS_OPEN: i64 = 256;
+
+/// Bytes of its namespace's quota that an upload of unknown length takes ahead of what has arrived, at the least and at the
+/// most: each time is a transaction, and what is taken ahead is lacking to others until the body ends.
+pub const UPLOAD_AHEAD_BYTES: (i64, i64) = (1 << 20, 64 << 20);
 
 /// Seconds after which an upload that nobody went on with is forgotten.
 pub const UPLOAD_IDLE_S: i64 = 24 * 3600;

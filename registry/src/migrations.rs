@@ -20,4 +20,9 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, name: "index", sql: Sql::Both(include_str!("../migrations/0007_index.sql")) },
     Migration { version: 8, name: "ageing", sql: Sql::Both(include_str!("../migrations/0008_ageing.sql")) },
     Migration { version: 9, name: "sessions", sql: Sql::Both(include_str!("../migrations/0009_sessions.sql")) },
+    Migration {
+        version: 10,
+        name: "reservations",
+        sql: Sql::Both(include_str!("../migrations/0010_reservations.sql")),
+    },
 ];

@@ -1,6 +1,6 @@
 //! One registry: its rows, bytes, keys and clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use jackfield_db::{Db, PoolLimits};
 
@@ -38,6 +38,10 @@ pub struct Registry {
     pub counts: crate::read::counts::Counts,
     /// What stands between requests at the door.
     pub door: account::Door,
+    /// Blobs that everybody may see, for a moment.
+    pub(crate) shown: crate::oci::Shown,
+    /// The largest size of the log that this process has seen published. It only grows.
+    pub(crate) log_size: AtomicU64,
 }
 
 /// What the door hands in.
@@ -82,8 +86,19 @@ impl Registry {
         let keys = Keys::open(&config)?;
         let Parts { clock, validator, resolver, .. } = parts;
         let door = account::Door::new();
-        let registry =
-            Arc::new(Self { config, db, blobs, keys, clock, validator, resolver, counts: Default::default(), door });
+        let registry = Arc::new(Self {
+            config,
+            db,
+            blobs,
+            keys,
+            clock,
+            validator,
+            resolver,
+            counts: Default::default(),
+            door,
+            shown: crate::oci::Shown::new(),
+            log_size: AtomicU64::new(0),
+        });
         crate::log::read::is_of_this_registry(&registry).await?;
         account::users::first_start(&registry).await?;
         Ok(registry)

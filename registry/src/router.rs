@@ -27,6 +27,7 @@ pub fn router(registry: Shared) -> Router {
         requests_per_minute: registry.config.requests_per_minute,
         is_https: registry.config.is_https(),
         allow: allowance,
+        refuse,
         requests: Default::default(),
     };
     guarded(routes(registry), Arc::new(guard))
@@ -66,6 +67,14 @@ pub fn allowance(method: &Method, path: &str) -> Allowance {
             timeout: Duration::from_secs(UPLOAD_TIMEOUT_S),
             times_as_often: OCI_REQUESTS_FACTOR,
         },
+    }
+}
+
+/// A no, in the form that clients of that path read.
+pub fn refuse(path: &str, problem: Problem) -> Response {
+    match path == "/v2" || path.starts_with("/v2/") {
+        true => oci::failed(problem, None),
+        false => problem.into_response(),
     }
 }
 

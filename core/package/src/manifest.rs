@@ -1,6 +1,7 @@
 //! What a connector is and asks for: strict JSON in the component's custom section `jackfield:manifest`.
 
 mod bounds;
+mod words;
 
 use std::fmt;
 

@@ -35,11 +35,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 pub async fn read(request: Request, most: usize) -> Result<bytes::Bytes, Problem> {
     match Limited::new(request.into_body(), most).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Problem::new(
+        Err(error) if is_too_long(&*error) => Err(Problem::new(
             http::StatusCode::PAYLOAD_TOO_LARGE,
             "body-too-long",
             format!("the request's body is longer than {most} bytes"),
         )),
         Err(error) => Err(Problem::bad_request("body-malformed", format!("the request's body ends early: {error}"))),
     }
+}
+
+/// By this limit, or by the one around all requests, which is wider and may be met first.
+fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<LengthLimitError>())
 }

@@ -7,10 +7,11 @@ use axum::{
     body::Body,
     extract::{Request, State},
     middleware::{self, Next},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body::Body as _;
 use http_body_util::Limited;
 use sha2::{Digest as _, Sha256};
 
@@ -19,8 +20,8 @@ use crate::{
     clock::{Clock, SECOND},
     ids::uuid_v7,
     limits::{REQUEST_BODY_BYTES, REQUEST_TIMEOUT_S},
-    peer::{PeerAddress, address_for_counting},
-    rate::{Limiter, Rate},
+    peer::{PeerAddress, caller_of},
+    rate::{Limiter, Rate, Requester, Who},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -58,6 +59,9 @@ impl Default for Allowance {
 /// How a service says what a request to it may take, by method and path.
 pub type Allow = fn(&Method, &str) -> Allowance;
 
+/// How a service says no to a request for that path: [`Problem`] as it is, unless its clients read another form.
+pub type Refuse = fn(&str, Problem) -> Response;
+
 /// What the guard knows.
 #[derive(Debug)]
 pub struct Guard {
@@ -69,15 +73,20 @@ pub struct Guard {
     pub is_https: bool,
     /// What each request may take.
     pub allow: Allow,
+    /// In which form it is told no.
+    pub refuse: Refuse,
     /// Who has asked how often.
-    pub requests: Limiter,
+    pub requests: Limiter<Requester>,
 }
 
 /// The router with a guard around it, and a clear no for what it has not.
 pub fn guarded(router: Router, guard: Arc<Guard>) -> Router {
+    let refuse = guard.refuse;
     router
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
+        .fallback(move |request: Request| async move { refuse(request.uri().path(), no_route(&request)) })
+        .method_not_allowed_fallback(move |request: Request| async move {
+            refuse(request.uri().path(), no_method(&request))
+        })
         .layer(middleware::from_fn_with_state(guard, around))
 }
 
@@ -86,21 +95,21 @@ async fn around(State(guard): State<Arc<Guard>>, mut request: Request, next: Nex
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let is_known = [header::AUTHORIZATION, header::COOKIE].iter().any(|name| request.headers().contains_key(name));
     let allowance = (guard.allow)(&method, &path);
-    if let Some(most) = allowance.body_bytes {
+    if let Some(most) = allowance.body_bytes.filter(|_| !request.body().is_end_stream()) {
         request = request.map(|body| Body::new(Limited::new(body, most)));
     }
     let mut response = match guard.often_enough(&request, allowance.times_as_often) {
-        Err(problem) => problem.into_response(),
+        Err(problem) => (guard.refuse)(&path, problem),
         Ok(()) => {
             match tokio::time::timeout(allowance.timeout, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(_panic)) => {
                     tracing::error!(%method, path, id, "a handler panicked");
-                    Problem::internal(&std::io::Error::other("a handler panicked")).into_response()
+                    (guard.refuse)(&path, Problem::internal(&std::io::Error::other("a handler panicked")))
                 }
                 Err(_) => {
                     let message = format!("this took longer than {} s", allowance.timeout.as_secs());
-                    Problem::unavailable("request-timeout", message).into_response()
+                    (guard.refuse)(&path, Problem::unavailable("request-timeout", message))
                 }
             }
         }
@@ -133,12 +142,12 @@ impl Guard {
             return Ok(());
         }
         let rate = Rate { burst: per_minute, every: 60 * SECOND / i64::from(per_minute).min(60 * SECOND) };
-        let by_token =
-            request.headers().get(header::AUTHORIZATION).map(|value| hex::encode(Sha256::digest(value.as_bytes())));
-        let by_address = Some(address_for_counting(address));
-        for caller in [by_address, by_token].into_iter().flatten() {
-            let caller = if times == 1 { caller } else { format!("{times} {caller}") };
-            self.requests.take(&caller, rate, self.clock.now()).map_err(|wait| {
+        let presented = request.headers().get(header::AUTHORIZATION);
+        let by_token = presented.map(|value| Who::Token(Sha256::digest(value.as_bytes()).into()));
+        let by_address = Some(Who::Address(caller_of(address)));
+        for who in [by_address, by_token].into_iter().flatten() {
+            let requester = Requester { who, times_as_often: times };
+            self.requests.take(&requester, rate, self.clock.now()).map_err(|wait| {
                 Problem::too_many("too-many-requests", &format!("more than {per_minute} requests a minute"), wait)
             })?;
         }
@@ -146,15 +155,13 @@ impl Guard {
     }
 }
 
-async fn no_route(request: Request) -> Problem {
+fn no_route(request: &Request) -> Problem {
     let path: String = request.uri().path().chars().take(200).collect();
     Problem::not_found("route-not-found", format!("there is nothing at `{path}`"))
 }
 
-async fn no_method(request: Request) -> Problem {
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method-not-allowed",
-        format!("`{}` is not for {}", request.uri().path().chars().take(200).collect::<String>(), request.method()),
-    )
+fn no_method(request: &Request) -> Problem {
+    let path: String = request.uri().path().chars().take(200).collect();
+    let message = format!("`{path}` is not for {}", request.method());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", message)
 }

@@ -1,6 +1,7 @@
 //! What stands around every HTTP service of Jackfield, so that all of them say no in the same words.
 //!
-//! A [`Problem`] is a no, as RFC 9457 wants it. [`body::Body`] reads a request's JSON strictly. [`guard::guarded`] stands around a
+//! A [`Problem`] is a no, as RFC 9457 wants it. [`body::Body`] reads a request's JSON strictly, and so do [`uri::Path`] and
+//! [`uri::Query`] what stands in its address. [`guard::guarded`] stands around a
 //! whole router: how often somebody may ask, how long an answer may take, how much may come in, and what a browser is told.
 //! [`serve::serve`] is the port. What the services themselves do, this crate does not know.
 
@@ -14,6 +15,7 @@ pub mod peer;
 pub mod problem;
 pub mod rate;
 pub mod serve;
+pub mod uri;
 
 pub use jackfield_db::clock;
 pub use problem::Problem;

@@ -15,10 +15,21 @@ pub const RATES_REMEMBERED: usize = 100_000;
 /// Connections at once: each costs two buffers. More wait in the kernel's queue.
 pub const CONNECTIONS: usize = 2048;
 
+/// Connections at once from one address (of IPv6, one /64): a large office behind one router, and a sixteenth of all there are.
+pub const CONNECTIONS_PER_ADDRESS: usize = 128;
+
+/// Seconds that a connection may take nothing of what it is sent: whoever asks and does not read holds a connection. A phone
+/// in a tunnel is back sooner.
+pub const STALL_S: u64 = 30;
+
+/// Bytes that wait in the kernel for one connection beyond what is on its way: what a client that does not read costs besides
+/// its buffers, and how finely it shows whether one still reads. Half of it within [`STALL_S`] is enough: 2 kB/s.
+pub const UNSENT_BYTES: u32 = 128 << 10;
+
 /// Bytes of a request's line and headers: ten times what clients send.
 pub const HEADER_BYTES: usize = 64 << 10;
 
-/// Seconds to send them: whoever drips them holds a connection.
+/// Seconds to send them, counted from when the connection is idle: whoever drips them, or asks nothing more, holds a connection.
 pub const HEADER_TIMEOUT_S: u64 = 20;
 
 /// Seconds that requests are given to finish once the server stops, and the work between requests after them.

@@ -9,21 +9,21 @@ use http::{Extensions, request::Parts};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub IpAddr);
 
-/// The address for counting: a whole IPv6 /64 is one caller.
-pub fn address_for_counting(address: IpAddr) -> String {
+/// Whose address it is: a whole IPv6 /64 is one caller, and stands for it with zeros in its last half.
+pub fn caller_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
         }
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
 /// The address of a request's sender for counting; `unknown` where it came through no port.
 pub fn caller_address(extensions: &Extensions) -> String {
     let address = extensions.get::<PeerAddress>();
-    address.map_or_else(|| "unknown".to_owned(), |PeerAddress(address)| address_for_counting(*address))
+    address.map_or_else(|| "unknown".to_owned(), |PeerAddress(address)| caller_of(*address).to_string())
 }
 
 /// [`caller_address`] as an extractor.

@@ -4,7 +4,7 @@ use jackfield_host::{grant::EgressGrant, limits::Limit};
 use jackfield_package::{
     Manifest,
     egress::{Egress, HostPattern, Methods, Ports},
-    manifest::{Attach, Auth, AuthType, Effect, Hook, OperationKind},
+    manifest::Effect,
 };
 
 use crate::page::{Page, bytes, grouped};
@@ -27,9 +27,9 @@ pub(crate) fn write(page: &mut Page, manifest: &Manifest) {
     if !manifest.auth.is_empty() {
         page.heading("It asks for credentials, which it never sees");
         for auth in &manifest.auth {
-            page.line(&format!("  {}: {}", auth.id, credential(auth)));
+            page.line(&format!("  {}: {}", auth.id, auth.in_words()));
             if let Some(hook) = &auth.hook {
-                page.paragraph(6, &hooked(hook));
+                page.paragraph(6, &hook.in_words());
             }
             for scope in &auth.scopes {
                 page.paragraph(6, &format!("scope {}: {}", scope.name, scope.reason));
@@ -81,34 +81,6 @@ pub(crate) fn covers(grant: &EgressGrant, asked: &Egress) -> bool {
     hosts && ports && methods
 }
 
-fn credential(auth: &Auth) -> String {
-    let kind = match auth.r#type {
-        AuthType::Oauth2 => "an OAuth 2 token",
-        AuthType::ApiKey => "an API key",
-        AuthType::Basic => "a user name and password",
-        AuthType::Bearer => "a bearer token",
-        AuthType::Hmac => "a signing key (HMAC)",
-        AuthType::Sigv4 => "an AWS signing key",
-    };
-    let attached = match &auth.attach {
-        Attach::Header { name, .. } => format!("in the header {name}"),
-        Attach::Query { name } => format!("in the query parameter {name}"),
-        Attach::Basic {} => "as Basic authentication".to_owned(),
-        Attach::Signature { .. } => "as a signature".to_owned(),
-    };
-    let hosts: Vec<_> = auth.hosts.iter().map(ToString::to_string).collect();
-    let provider = auth.provider.as_ref().map(|provider| format!(" of {provider}")).unwrap_or_default();
-    format!("{kind}{provider}, sent to {} {attached}", hosts.join(", "))
-}
-
-fn hooked(hook: &Hook) -> String {
-    let shown = match hook.reads.as_slice() {
-        [] => "nothing but their status".to_owned(),
-        reads => format!("these places: {}", reads.join(", ")),
-    };
-    format!("its own code words the requests for tokens, without seeing a secret; of the answers it is shown {shown}")
-}
-
 fn limits(manifest: &Manifest) -> Vec<Vec<String>> {
     let asked = Limit::ALL.into_iter().filter_map(|limit| Some((limit, limit.wish(&manifest.limits)?)));
     asked
@@ -127,17 +99,12 @@ pub(crate) fn amount(limit: Limit, value: u64) -> String {
 
 fn operations(manifest: &Manifest) -> Vec<Vec<String>> {
     let row = |operation: &jackfield_package::manifest::Operation| {
-        let kind = match operation.kind {
-            OperationKind::Action => "action",
-            OperationKind::Poll => "poll",
-            OperationKind::Webhook => "webhook",
-        };
         let effect = match operation.effect {
             Effect::Read => "reads",
             Effect::Write => "writes",
             Effect::Destructive => "DESTROYS",
         };
-        vec![operation.name.to_string(), kind.to_owned(), effect.to_owned(), operation.title.clone()]
+        vec![operation.name.to_string(), operation.kind.as_str().to_owned(), effect.to_owned(), operation.title.clone()]
     };
     manifest.operations.iter().map(row).collect()
 }

@@ -55,7 +55,7 @@ fn rate(entries: u64, started: Instant) -> f64 {
     entries as f64 / started.elapsed().as_secs_f64()
 }
 
-async fn submit(registry: &TestRegistry, numbers: std::ops::Range<u64>) {
+pub async fn submit(registry: &TestRegistry, numbers: std::ops::Range<u64>) {
     let key = SigningKey::from_seed([7; 32]);
     let mut tx = registry.shared.db.begin().await.unwrap();
     for number in numbers {

@@ -1,11 +1,16 @@
 //! What the registry costs, in ratios: `cargo bench -p jackfield-registry`, or one part by its name: `-- log`, `search`, `reads`,
-//! `examine`. Nothing is asserted but that the answers are right: time is a property of the machine and the day too.
+//! `publish`. Nothing is asserted but that the answers are right: time is a property of the machine and the day too.
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[path = "../../../core/package/tests/common/mod.rs"]
+mod components;
 #[path = "../../tests/it/kit.rs"]
 #[allow(dead_code)]
 mod kit;
+#[path = "../../tests/it/publish_kit.rs"]
+#[allow(dead_code)]
+mod publish_kit;
 #[path = "../../tests/it/read_rows.rs"]
 #[allow(dead_code)]
 mod read_rows;
@@ -13,6 +18,7 @@ mod read_rows;
 mod load;
 mod log;
 mod nginx;
+mod publish;
 mod reads;
 mod search;
 
@@ -29,6 +35,9 @@ fn main() {
     if is_wanted("search") {
         runtime.block_on(search::bench());
     }
+    if is_wanted("publish") {
+        runtime.block_on(publish::bench());
+    }
     if is_wanted("reads") {
         runtime.block_on(reads::bench());
     }
@@ -40,6 +49,11 @@ fn percentile(samples: &mut [f64], share: f64) -> f64 {
     let last = samples.len() - 1;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     samples[((last as f64) * share).round() as usize]
+}
+
+/// `measured` beside its goal, which is a bound.
+fn at_most(goal: f64, measured: f64) -> String {
+    format!("{measured:.3} (goal: at most {goal}, {})", if measured <= goal { "met" } else { "not met" })
 }
 
 /// `measured` beside its goal.

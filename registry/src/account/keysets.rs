@@ -15,11 +15,12 @@ use serde_json::value::RawValue;
 use super::{
     Action, Actor, Target,
     namespaces::{self, Class},
-    store::{self, KeysetRow, RecoveryRow},
+    store::{self, AuditRow, KeysetRow, RecoveryRow},
 };
 use crate::{
     Problem, Shared,
     clock::{DAY, Micros},
+    keys::uuid_v7,
     limits::{LABEL_TEXT_BYTES, RECOVERY_DELAY_DAYS},
     log::{NewStatement, StatementKind, submit},
 };
@@ -106,11 +107,54 @@ pub(crate) async fn change(
     store::lock_namespace(&mut tx, namespace.as_str()).await?;
     let previous = current(&mut tx, namespace).await?;
     let accepted = accept_keyset(previous.as_ref().map(|keyset| keyset.to_statement(namespace)).as_ref(), &bundles)?;
+    if let Some(previous) = &previous {
+        must_be_by_good_keys(&mut tx, previous, &bundles).await?;
+    }
     let keyset = accept(registry, &mut tx, namespace, previous.as_ref(), accepted, bundles).await?;
     // Whoever can sign needs no recovery.
     store::remove_recovery(&mut tx, namespace.as_str()).await?;
     tx.commit().await?;
     Ok(keyset)
+}
+
+/// Of the keys before that signed, as many as their threshold says are not revoked. The signatures are verified already.
+async fn must_be_by_good_keys(conn: &mut Conn, previous: &Keyset, bundles: &[Bundle]) -> Result<(), Problem> {
+    let mut good = 0;
+    for key in previous.keys.iter().filter(|key| bundles.iter().any(|bundle| *bundle.key_hint() == key.id())) {
+        good += u64::from(!store::is_key_revoked(conn, &key.id().to_string()).await?);
+    }
+    if good >= previous.threshold {
+        return Ok(());
+    }
+    let message = format!(
+        "{good} keys of version {} that are not revoked signed the change: its threshold is {}",
+        previous.version, previous.threshold
+    );
+    Err(Problem::forbidden("key-revoked", message)
+        .hint("if too few are left, an operator announces others: jackfield namespace recover"))
+}
+
+/// Forgets a change, and those that followed it, that got no place in the log: a key that signed it was revoked by what stands before
+/// it there. Nobody was shown it; its owners read so in the audit log.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn take_back(conn: &mut Conn, namespace: &str, version: u64, now: Micros) -> Result<(), Problem> {
+    store::remove_keysets(conn, namespace, version.cast_signed()).await?;
+    let why = "a key that signed it was revoked before it came into the log";
+    tracing::warn!(namespace, version, "took a keyset back: {why}");
+    let row = AuditRow {
+        id: uuid_v7(now)?,
+        at: now,
+        actor: "system".to_owned(),
+        token: None,
+        action: Action::Namespace.word().to_owned(),
+        target: namespace.to_owned(),
+        allowed: false,
+        detail: Some(format!("version {version} of the keyset: {why}")),
+    };
+    store::add_audit(conn, &row).await?;
+    Ok(())
 }
 
 async fn must_be_for_connectors(conn: &mut Conn, name: &Label) -> Result<(), Problem> {

@@ -2,12 +2,12 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::State,
     routing::{delete, get, post, put},
 };
 use http::StatusCode;
 use jackfield_package::Label;
-use jackfield_server::{body::Body, peer::PeerCaller};
+use jackfield_server::{body::Body, peer::PeerCaller, uri::Path};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

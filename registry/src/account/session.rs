@@ -9,7 +9,7 @@ use axum::{Json, Router, extract::State, response::IntoResponse as _, response::
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jackfield_package::Label;
-use jackfield_server::{body::Body, ids::random, peer::PeerCaller};
+use jackfield_server::{body::Body, ids::random, peer::PeerCaller, uri::Path};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -118,11 +118,7 @@ fn cookie(registry: &Shared, token: &str, age_s: i64) -> Result<HeaderValue, Pro
 }
 
 /// By an operator: a code for somebody who has no password yet, or has forgotten it.
-async fn invite(
-    State(registry): State<Shared>,
-    actor: Actor,
-    axum::extract::Path(user): axum::extract::Path<String>,
-) -> Result<Response, Problem> {
+async fn invite(State(registry): State<Shared>, actor: Actor, Path(user): Path<String>) -> Result<Response, Problem> {
     let user: Label = user.parse()?;
     let mut tx = registry.db.begin().await?;
     let detail = format!("a sign-in code for {user}");

@@ -331,6 +331,12 @@ pub(crate) async fn key_owner(conn: &mut Conn, key: &str) -> Result<Option<Strin
         .bind(key).fetch_optional(c))
 }
 
+/// Removes a namespace's keysets from a version on.
+pub(crate) async fn remove_keysets(conn: &mut Conn, namespace: &str, version: i64) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM keysets WHERE namespace = $1 AND version >= $2")
+        .bind(namespace).bind(version).execute(c), rows)
+}
+
 pub(crate) async fn is_key_revoked(conn: &mut Conn, key_id: &str) -> Result<bool> {
     let newest: Option<String> = on!(conn, c => sqlx::query_scalar(
         "SELECT action FROM statuses WHERE key_id = $1 ORDER BY id DESC LIMIT 1").bind(key_id).fetch_optional(c))?;

@@ -5,8 +5,7 @@ mod store;
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::State,
+    extract::{Request, State},
     response::Response,
     routing::{get, post},
 };
@@ -15,8 +14,10 @@ use jackfield_package::{
     Digest, PackageName, Refusal,
     admission::{Evidence, Logged},
     key::PublicKey,
+    limits::BUNDLE_BYTES,
     statement::{AuditStatement, Bundle, KeysetStatement, quorum},
 };
+use jackfield_server::body;
 use semver::Version;
 use serde_json::{Value, json};
 
@@ -115,9 +116,10 @@ async fn audit(
     actor: Actor,
     ReleasePath(name, version): ReleasePath,
     headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let key = auditor(&headers)?;
+    let body = body::read(request, BUNDLE_BYTES).await?;
     let bundle = Bundle::parse(&body)?;
     let audit = AuditStatement::from_verified_payload(quorum::verified(&bundle, &key)?)?;
     let mut tx = registry.db.begin().await?;

@@ -41,10 +41,10 @@ async fn show(
     PackagePath(name): PackagePath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let found = registry.blobs.get(&blob_name(&name)).await?;
-    let bytes =
+    let found = registry.blobs.get_changing(&blob_name(&name)).await?;
+    let index =
         found.ok_or_else(|| Problem::not_found("package-not-found", format!("there is no package `{name}`")))?;
-    Ok(caching::changing_bytes(&headers, bytes, HeaderValue::from_static(BUNDLE_MEDIA_TYPE)))
+    Ok(caching::changing_object(&headers, index, HeaderValue::from_static(BUNDLE_MEDIA_TYPE)))
 }
 
 fn blob_name(name: &PackageName) -> String {

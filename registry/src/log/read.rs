@@ -1,5 +1,7 @@
 //! What the log shows: its newest checkpoint, and proofs from its tiles.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 use jackfield_db::Conn;
@@ -144,6 +146,16 @@ pub async fn consistency(registry: &Registry, from: u64, to: u64) -> Result<Vec<
 }
 
 /// Entries under the newest published checkpoint.
+/// Whether a published checkpoint covers the log up to there. What was once is for ever, so that only what is new costs a query.
+pub(super) async fn covers(registry: &Registry, end: u64) -> Result<bool, Problem> {
+    if end <= registry.log_size.load(Ordering::Relaxed) {
+        return Ok(true);
+    }
+    let size = newest_size(&mut registry.db.read().await?).await?;
+    registry.log_size.fetch_max(size, Ordering::Relaxed);
+    Ok(end <= size)
+}
+
 pub(super) async fn newest_size(conn: &mut Conn) -> Result<u64, Problem> {
     let newest = store::newest_published(conn).await?;
     Ok(newest.and_then(|row| u64::try_from(row.size).ok()).unwrap_or(0))

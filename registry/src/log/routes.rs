@@ -2,7 +2,7 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::State,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -12,6 +12,7 @@ use jackfield_package::{
     log::{SigstoreEntry, tile::Tile},
     statement::BUNDLE_MEDIA_TYPE,
 };
+use jackfield_server::uri::{Path, Query};
 use serde::{Deserialize, Serialize};
 
 use super::{read, store};
@@ -58,11 +59,11 @@ async fn tile(State(registry): State<Shared>, Path(path): Path<String>) -> Resul
     let tile = Tile::parse(&path)?;
     let unknown = || Problem::not_found("log-tile-unknown", format!("the log has no {tile}"));
     // What is written before its checkpoint is published is nobody's business yet.
-    let size = read::newest_size(&mut registry.db.read().await?).await?;
-    if tile.end().is_none_or(|end| end > size) {
+    let end = tile.end().ok_or_else(unknown)?;
+    if !read::covers(&registry, end).await? {
         return Err(unknown());
     }
-    let bytes = registry.blobs.get(&read::blob_name(tile)).await?.ok_or_else(unknown)?;
+    let bytes = registry.blobs.get_immutable(&read::blob_name(tile)).await?.ok_or_else(unknown)?;
     let kind = HeaderValue::from_static("application/octet-stream");
     Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, IMMUTABLE)], bytes).into_response())
 }
@@ -86,10 +87,8 @@ enum ProofForm {
 async fn proof(
     State(registry): State<Shared>,
     Path(statement): Path<String>,
-    query: Result<Query<ProofQuery>, axum::extract::rejection::QueryRejection>,
+    Query(ProofQuery { form }): Query<ProofQuery>,
 ) -> Result<Response, Problem> {
-    let Query(ProofQuery { form }) =
-        query.map_err(|error| Problem::bad_request("query-malformed", error.body_text()))?;
     let digest: Digest = statement.parse()?;
     let mut conn = registry.db.read().await?;
     let index = read::published_index(&mut conn, &digest).await?.ok_or_else(|| {
@@ -132,10 +131,8 @@ pub struct ConsistencyProof {
 
 async fn consistency(
     State(registry): State<Shared>,
-    query: Result<Query<Sizes>, axum::extract::rejection::QueryRejection>,
+    Query(Sizes { from, to }): Query<Sizes>,
 ) -> Result<Response, Problem> {
-    let Query(Sizes { from, to }) =
-        query.map_err(|error| Problem::bad_request("query-malformed", error.body_text()))?;
     let hashes = read::consistency(&registry, from, to).await?;
     let hashes = hashes.iter().map(ToString::to_string).collect();
     // Two sizes have one proof, for ever.
@@ -155,11 +152,7 @@ struct Statements {
     statements: Vec<Box<serde_json::value::RawValue>>,
 }
 
-async fn statements(
-    State(registry): State<Shared>,
-    query: Result<Query<From>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(From { from }) = query.map_err(|error| Problem::bad_request("query-malformed", error.body_text()))?;
+async fn statements(State(registry): State<Shared>, Query(From { from }): Query<From>) -> Result<Response, Problem> {
     let mut conn = registry.db.read().await?;
     let size = read::newest_size(&mut conn).await?;
     let left = size.saturating_sub(from).min(LOG_STATEMENTS_PAGE);

@@ -2,9 +2,9 @@
 //!
 //! A round has steps, and each is safe to die after:
 //!
-//! 1. *Order.* Under the lease, waiting statements get their places for good; a publish statement whose key does not count at
-//!    its place gets none. A crash after it: the next round, whosoever it
-//!    is, finds the same order, so that it makes the same tree.
+//! 1. *Order.* Under the lease, waiting statements get their places for good; a publish statement or a change of keys whose
+//!    signers do not count at its place gets none. A crash after it: the next round, whosoever it is, finds the same order, so
+//!    that it makes the same tree.
 //! 2. *Tiles.* Written durably, none of them served yet. A crash between two of them leaves bytes that nobody is shown, and
 //!    that the next round writes again, the same. Even a writer that has lost its lease can only write what is right.
 //! 3. *Checkpoint.* Its row is the commit point: added only after the row it was built upon, under a lease that is still
@@ -176,7 +176,10 @@ impl Sequencer {
         };
         let from = store::next_place(&mut tx).await?;
         store::fix_order(&mut tx, LOG_BATCH_ENTRIES).await?;
-        while signers::take_back_void(&mut tx, from, now).await? {
+        let own = registry.keys.statements.public_key().id();
+        while signers::keysets::take_back_void(&mut tx, from, &own, now).await?
+            || signers::take_back_void(&mut tx, from, now).await?
+        {
             store::fix_order(&mut tx, LOG_BATCH_ENTRIES).await?;
         }
         tx.commit().await?;

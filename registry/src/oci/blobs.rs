@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use axum::{body::Body, response::Response};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-
-use jackfield_db::Conn;
 
 use super::{
     access::Need,
@@ -13,26 +12,67 @@ use super::{
     digest::ContentDigest,
     namespace::Namespace,
     routes::Call,
+    shown::ShownBlob,
     store,
 };
-use crate::Problem;
+use crate::{Problem, limits::KEPT_OBJECT_BYTES};
 
-/// `GET` and `HEAD /v2/<name>/blobs/<digest>`: one indexed lookup, then the file.
-pub(crate) async fn read(call: &Call, digest: &ContentDigest) -> Result<Response, Problem> {
+/// A blob that the caller may see.
+struct Found {
+    blob: ShownBlob,
+    visible: bool,
+    /// None: they stand in the store.
+    bytes: Option<Bytes>,
+}
+
+/// A small one that everybody sees, if it was read a moment ago; a large one, whose file is opened each time, by what was known of
+/// it then.
+fn remembered(call: &Call, digest: &ContentDigest) -> Option<Found> {
+    let blob = call.registry.shown.find(&call.repository, digest, call.registry.now())?;
+    let bytes = match blob.size <= KEPT_OBJECT_BYTES {
+        true => Some(call.registry.blobs.kept(&digest.object())?),
+        false => None,
+    };
+    Some(Found { blob, visible: true, bytes })
+}
+
+/// By the rows: one indexed look-up, and one more for who asks if it is staged.
+async fn looked_up(call: &Call, digest: &ContentDigest) -> Result<Found, Problem> {
+    let since = call.registry.shown.since();
     let mut conn = call.registry.db.read().await?;
-    let found = store::blob(&mut conn, call.repository.as_str(), digest.as_str()).await?;
-    let Some(row) = found else { return Err(unknown(digest)) };
+    let package = call.repository.package().map(|package| package.to_string());
+    let row = store::blob_to_read(&mut conn, call.repository.as_str(), digest.as_str(), package.as_deref()).await?;
+    let row = row.ok_or_else(|| unknown(digest))?;
     if !row.visible && !call.caller.sees_staged(&call.registry, &mut conn, &call.repository).await? {
         return Err(unknown(digest));
     }
-    let size = u64::try_from(row.size).unwrap_or_default();
+    drop(conn);
+    let blob = ShownBlob { size: u64::try_from(row.size).unwrap_or_default(), is_component: row.is_component };
+    let bytes = row.bytes.map(Bytes::from);
+    if let Some(bytes) = &bytes {
+        call.registry.blobs.keep(&digest.object(), bytes);
+    }
+    // What is large and stands in its row is not in the store, where a large one would be looked for.
+    if row.visible && (bytes.is_none() || blob.size <= KEPT_OBJECT_BYTES) {
+        call.registry.shown.remember(&call.repository, digest, blob, since, call.registry.now());
+    }
+    Ok(Found { blob, visible: row.visible, bytes })
+}
+
+/// `GET` and `HEAD /v2/<name>/blobs/<digest>`: from memory, or one indexed look-up and then the file.
+pub(crate) async fn read(call: &Call, digest: &ContentDigest) -> Result<Response, Problem> {
+    let Found { blob, visible, bytes } = match remembered(call, digest) {
+        Some(found) => found,
+        None => looked_up(call, digest).await?,
+    };
+    let size = blob.size;
     let mut response = answer::empty(StatusCode::OK);
     answer::set(&mut response, CONTENT_DIGEST, digest.as_str());
     answer::set(&mut response, header::ETAG, format!("\"{digest}\""));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    let cache = if row.visible { "public, max-age=31536000, immutable" } else { "private, no-store" };
+    let cache = if visible { "public, max-age=31536000, immutable" } else { "private, no-store" };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
 
     let wanted = match asked_range(&call.headers, size) {
@@ -57,37 +97,40 @@ pub(crate) async fn read(call: &Call, digest: &ContentDigest) -> Result<Response
     if call.method == Method::HEAD {
         return Ok(response);
     }
-    if row.visible && is_begun(&wanted, size) {
-        count(call, &mut conn, digest).await?;
+    // What else a repository holds comes along with the component.
+    if visible
+        && blob.is_component
+        && is_begun(&wanted, size)
+        && let Some(package) = call.repository.package()
+    {
+        call.registry.counts.download(&package);
     }
-    drop(conn);
-    *response.body_mut() = match row.bytes {
+    let bytes = match bytes {
+        None if size <= KEPT_OBJECT_BYTES => {
+            let whole = call.registry.blobs.get_immutable(&digest.object()).await?;
+            Some(whole.filter(|bytes| bytes.len() as u64 == size).ok_or_else(|| gone(digest))?)
+        }
+        found => found,
+    };
+    *response.body_mut() = match bytes {
         Some(bytes) => Body::from(slice(bytes, &wanted)),
-        None => match call.registry.blobs.stream(&digest.object(), wanted).await? {
-            Some(stream) => Body::from_stream(stream),
-            None => {
-                tracing::error!(%digest, "a blob's bytes are gone from the blob store");
-                return Err(Problem::unavailable("storage-unavailable", "the registry's blob store lacks these bytes"));
-            }
-        },
+        None => {
+            let stream = call.registry.blobs.stream(&digest.object(), wanted).await?;
+            Body::from_stream(stream.ok_or_else(|| gone(digest))?)
+        }
     };
     Ok(response)
+}
+
+fn gone(digest: &ContentDigest) -> Problem {
+    tracing::error!(%digest, "a blob's bytes are gone from the blob store");
+    Problem::unavailable("storage-unavailable", "the registry's blob store lacks these bytes")
 }
 
 /// Whether a download begins with this: whoever goes on where he stopped, or fetches in pieces, is counted once; who looks at
 /// the first byte to learn the size is not.
 fn is_begun(wanted: &Range<u64>, size: u64) -> bool {
     wanted.start == 0 && (wanted.end > 1 || (size == 1 && wanted.end == 1))
-}
-
-/// Counts a download, if the bytes are a release's component: what else a repository holds comes along with it.
-async fn count(call: &Call, conn: &mut Conn, digest: &ContentDigest) -> Result<(), Problem> {
-    if let Some(package) = call.repository.package()
-        && store::is_component(conn, &package.to_string(), digest.as_str()).await?
-    {
-        call.registry.counts.download(&package);
-    }
-    Ok(())
 }
 
 /// `DELETE /v2/<name>/blobs/<digest>`: this repository shows it no more. The bytes go when no repository does.
@@ -101,6 +144,7 @@ pub(crate) async fn delete(call: &Call, digest: &ContentDigest) -> Result<Respon
     store::unlink_blob(&mut tx, call.repository.as_str(), digest.as_str()).await?;
     store::refund(&mut tx, call.repository.namespace(), row.size).await?;
     tx.commit().await?;
+    call.registry.shown.forget();
     Ok(answer::empty(StatusCode::ACCEPTED))
 }
 
@@ -135,10 +179,9 @@ fn asked_range(headers: &HeaderMap, size: u64) -> Option<Option<Range<u64>>> {
     }
 }
 
-fn slice(bytes: Vec<u8>, range: &Range<u64>) -> bytes::Bytes {
+fn slice(bytes: Bytes, range: &Range<u64>) -> Bytes {
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-    let (start, end) = (index(range.start), index(range.end));
-    bytes::Bytes::from(bytes).slice(start..end)
+    bytes.slice(index(range.start)..index(range.end))
 }
 
 #[cfg(test)]

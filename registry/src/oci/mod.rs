@@ -15,11 +15,14 @@ mod namespace;
 pub mod path;
 pub mod routes;
 mod show;
+mod shown;
 mod store;
 mod token;
 mod uploads;
 pub mod worker;
 
+pub(crate) use answer::failed;
 pub use digest::ContentDigest;
 pub use path::Repository;
 pub use show::{attach_statement, hide, reveal, unlist};
+pub(crate) use shown::Shown;

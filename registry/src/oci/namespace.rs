@@ -4,7 +4,10 @@ use http::StatusCode;
 use jackfield_db::Conn;
 use jackfield_package::PackageName;
 
-use super::{path::Repository, store};
+use super::{
+    path::{Repository, unknown_upload},
+    store,
+};
 use crate::Problem;
 
 /// The namespace of a repository.
@@ -60,15 +63,54 @@ impl Namespace {
         }
     }
 
-    /// Adds to what it stores.
+    /// Adds to what it stores, beside what open uploads have reserved.
     ///
     /// # Errors
     /// 403 `quota-exceeded`.
     pub(crate) async fn charge(&self, conn: &mut Conn, repository: &Repository, bytes: i64) -> Result<(), Problem> {
-        if store::charge(conn, repository.namespace(), bytes, self.quota_bytes).await? {
-            return Ok(());
+        self.charge_in_place_of(None, conn, repository, bytes).await
+    }
+
+    /// The same for an upload that ends with it: what it had reserved is what it may now store.
+    ///
+    /// # Errors
+    /// As [`Self::charge`].
+    pub(crate) async fn charge_in_place_of(
+        &self,
+        upload: Option<&str>,
+        conn: &mut Conn,
+        repository: &Repository,
+        bytes: i64,
+    ) -> Result<(), Problem> {
+        let taken = store::hold_usage(conn, repository.namespace(), upload).await?;
+        if bytes > self.quota_bytes.saturating_sub(taken) {
+            return Err(over_quota(repository, self.quota_bytes));
         }
-        Err(over_quota(repository, self.quota_bytes))
+        Ok(store::charge(conn, repository.namespace(), bytes).await?)
+    }
+
+    /// Lets an upload of that size grow by `least` bytes, or by up to `most` where there is plenty of room: of what is left an
+    /// eighth at the most, so that others which would fit are not turned away for what is only taken ahead. By how many it may.
+    ///
+    /// # Errors
+    /// As [`Self::charge`], and 404 if the upload has changed or gone meanwhile.
+    pub(crate) async fn reserve(
+        &self,
+        conn: &mut Conn,
+        repository: &Repository,
+        (id, size): (&str, i64),
+        (least, most): (i64, i64),
+    ) -> Result<i64, Problem> {
+        let taken = store::hold_usage(conn, repository.namespace(), Some(id)).await?;
+        let room = self.quota_bytes.saturating_sub(taken).saturating_sub(size);
+        if room < least {
+            return Err(over_quota(repository, self.quota_bytes));
+        }
+        let granted = most.min(least.saturating_add((room - least) / 8));
+        match store::reserve_upload(conn, id, size, size.saturating_add(granted)).await? {
+            true => Ok(granted),
+            false => Err(unknown_upload()),
+        }
     }
 }
 

@@ -98,49 +98,42 @@ async fn dispatch(State(registry): State<Shared>, request: Request<Body>) -> Res
         }
     };
     let need = need(&parts.method, &endpoint);
-    let scope =
-        |problem: &Problem| access::challenge(&registry, &parts.headers, Some((&repository, need)), problem.code);
-    let mut copy = parts.clone();
-    let caller = match Caller::of(&registry, &mut copy).await {
+    let caller = match Caller::of(&registry, &mut parts).await {
         Ok(caller) => caller,
         Err(problem) => {
             drain(&mut body).await;
-            let challenge = scope(&problem);
+            let challenge = access::challenge(&registry, &parts.headers, Some((&repository, need)), problem.code);
             return answer::failed(problem, challenge);
         }
     };
-    let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let mut call = Call {
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    let call = Call {
+        query: url::form_urlencoded::parse(query).into_owned().collect(),
         registry: registry.clone(),
         caller,
-        repository: repository.clone(),
-        method: parts.method.clone(),
-        headers: std::mem::take(&mut copy.headers),
-        query,
+        repository,
+        method: parts.method,
+        headers: parts.headers,
         body: Mutex::new(body),
     };
-    let answered = if need == Need::Pull {
-        handle(&mut call, endpoint).await
-    } else {
-        // What has begun to change something ends it, also if the client goes away in the middle.
-        let ended = tokio::spawn(async move {
-            let registry = call.registry.clone();
-            let request = async {
-                let answered = handle(&mut call, endpoint).await;
-                if answered.is_err() {
-                    drain(call.body()).await;
-                }
-                answered
-            };
-            with_denials_recorded(&registry, request).await
-        });
-        ended.await.unwrap_or_else(|error| Err(Problem::internal(&error)))
-    };
-    match answered {
+    let answering = answer(call, endpoint, need);
+    if need == Need::Pull {
+        return answering.await;
+    }
+    // What has begun to change something ends it, also if the client goes away in the middle.
+    let ended = tokio::spawn(async move { with_denials_recorded(&registry, answering).await });
+    ended.await.unwrap_or_else(|error| answer::failed(Problem::internal(&error), None))
+}
+
+async fn answer(mut call: Call, endpoint: Endpoint, need: Need) -> Response {
+    match handle(&mut call, endpoint).await {
         Ok(response) => answer::versioned(response),
         Err(problem) => {
-            let challenge = scope(&problem);
-            parts.headers.clear();
+            if need != Need::Pull {
+                drain(call.body()).await;
+            }
+            let scope = Some((&call.repository, need));
+            let challenge = access::challenge(&call.registry, &call.headers, scope, problem.code);
             answer::failed(problem, challenge)
         }
     }

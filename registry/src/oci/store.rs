@@ -24,22 +24,36 @@ pub(crate) async fn namespace(conn: &mut Conn, name: &str) -> Result<Option<Name
 pub(crate) struct BlobRow {
     pub(crate) size: i64,
     pub(crate) visible: bool,
-    pub(crate) bytes: Option<Vec<u8>>,
 }
 
 pub(crate) async fn blob(conn: &mut Conn, repository: &str, digest: &str) -> Result<Option<BlobRow>> {
     on!(conn, c => sqlx::query_as(
-        "SELECT b.size, r.visible, b.bytes FROM repository_blobs r JOIN blobs b ON b.digest = r.digest
+        "SELECT b.size, r.visible FROM repository_blobs r JOIN blobs b ON b.digest = r.digest
          WHERE r.repository = $1 AND r.digest = $2")
         .bind(repository).bind(digest).fetch_optional(c))
 }
 
-/// Whether these bytes are the component of a release of this package.
-pub(crate) async fn is_component(conn: &mut Conn, package: &str, digest: &str) -> Result<bool> {
-    let found: Option<i64> = on!(conn, c => sqlx::query_scalar(
-        "SELECT CAST(1 AS BIGINT) FROM releases WHERE component = $2 AND package = $1 LIMIT 1")
-        .bind(package).bind(digest).fetch_optional(c))?;
-    Ok(found.is_some())
+/// The same, with what reading it asks for besides.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct BlobToRead {
+    pub(crate) size: i64,
+    pub(crate) visible: bool,
+    pub(crate) bytes: Option<Vec<u8>>,
+    /// Whether it is the component of a release of the package.
+    pub(crate) is_component: bool,
+}
+
+pub(crate) async fn blob_to_read(
+    conn: &mut Conn,
+    repository: &str,
+    digest: &str,
+    package: Option<&str>,
+) -> Result<Option<BlobToRead>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT b.size, r.visible, b.bytes,
+                EXISTS (SELECT 1 FROM releases WHERE component = b.digest AND package = $3) AS is_component
+         FROM repository_blobs r JOIN blobs b ON b.digest = r.digest WHERE r.repository = $1 AND r.digest = $2")
+        .bind(repository).bind(digest).bind(package).fetch_optional(c))
 }
 
 /// Somebody brings these bytes to the blob store: they are not swept for a day.
@@ -135,31 +149,31 @@ pub(crate) async fn forget_blob(conn: &mut Conn, digest: &str, before: Micros) -
 
 // ── What a namespace stores ──────────────────────────────────────────────────────────────────────────────────────────
 
-/// Adds to what a namespace stores; no if that would be over its quota.
-pub(crate) async fn charge(conn: &mut Conn, namespace: &str, bytes: i64, quota: i64) -> Result<bool> {
-    if bytes > quota {
-        return Ok(false);
-    }
-    on!(conn, c => sqlx::query(
-        "INSERT INTO namespace_usage (namespace, bytes) VALUES ($1, $2)
-         ON CONFLICT (namespace) DO UPDATE SET bytes = namespace_usage.bytes + excluded.bytes
-         WHERE namespace_usage.bytes + excluded.bytes <= $3")
-        .bind(namespace).bind(bytes).bind(quota).execute(c), rows)
-    .map(|met| met == 1)
+/// What a namespace stores and what its open uploads have reserved, besides one upload. It stays so until the transaction ends:
+/// whoever would take more of the same room waits here.
+pub(crate) async fn hold_usage(conn: &mut Conn, namespace: &str, besides: Option<&str>) -> Result<i64> {
+    let stored: i64 = on!(conn, c => sqlx::query_scalar(
+        "INSERT INTO namespace_usage (namespace, bytes) VALUES ($1, 0)
+         ON CONFLICT (namespace) DO UPDATE SET bytes = namespace_usage.bytes RETURNING bytes")
+        .bind(namespace).fetch_one(c))?;
+    // A statement of its own, so that it sees what was committed while the one before waited.
+    let reserved: i64 = on!(conn, c => sqlx::query_scalar(
+        "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM uploads WHERE namespace = $1 AND id <> $2")
+        .bind(namespace).bind(besides.unwrap_or_default()).fetch_one(c))?;
+    Ok(stored.saturating_add(reserved))
+}
+
+/// Adds to what a namespace stores. Whoever holds [`hold_usage`] knows that there is room.
+pub(crate) async fn charge(conn: &mut Conn, namespace: &str, bytes: i64) -> Result<()> {
+    on!(conn, c => sqlx::query("UPDATE namespace_usage SET bytes = bytes + $2 WHERE namespace = $1")
+        .bind(namespace).bind(bytes).execute(c), rows)
+    .map(drop)
 }
 
 pub(crate) async fn refund(conn: &mut Conn, namespace: &str, bytes: i64) -> Result<()> {
     on!(conn, c => sqlx::query("UPDATE namespace_usage SET bytes = bytes - $2 WHERE namespace = $1")
         .bind(namespace).bind(bytes).execute(c), rows)
     .map(drop)
-}
-
-/// Bytes that a namespace stores, and bytes in its open uploads.
-pub(crate) async fn usage(conn: &mut Conn, namespace: &str) -> Result<(i64, i64)> {
-    on!(conn, c => sqlx::query_as(
-        "SELECT CAST(COALESCE((SELECT bytes FROM namespace_usage WHERE namespace = $1), 0) AS BIGINT),
-                CAST(COALESCE((SELECT SUM(size) FROM uploads WHERE namespace = $1), 0) AS BIGINT)")
-        .bind(namespace).fetch_one(c))
 }
 
 // ── Uploads ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,7 +187,8 @@ pub(crate) async fn begin_upload(
     now: Micros,
 ) -> Result<()> {
     on!(conn, c => sqlx::query(
-        "INSERT INTO uploads (id, repository, namespace, actor, size, created_at, updated_at) VALUES ($1, $2, $3, $4, 0, $5, $5)")
+        "INSERT INTO uploads (id, repository, namespace, actor, size, reserved, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, 0, 0, $5, $5)")
         .bind(id).bind(repository).bind(namespace).bind(actor).bind(now).execute(c), rows)
     .map(drop)
 }
@@ -192,9 +207,16 @@ pub(crate) async fn open_uploads(conn: &mut Conn, actor: &str) -> Result<i64> {
     Ok(count)
 }
 
-/// Notes that an upload has grown; no if it has changed or gone meanwhile.
+/// Says up to what size an upload may grow; no if it has changed or gone meanwhile.
+pub(crate) async fn reserve_upload(conn: &mut Conn, id: &str, size: i64, reserved: i64) -> Result<bool> {
+    on!(conn, c => sqlx::query("UPDATE uploads SET reserved = $3 WHERE id = $1 AND size = $2")
+        .bind(id).bind(size).bind(reserved).execute(c), rows)
+    .map(|met| met == 1)
+}
+
+/// Notes that an upload has grown, and gives back what it reserved beyond; no if it has changed or gone meanwhile.
 pub(crate) async fn grow_upload(conn: &mut Conn, id: &str, from: i64, to: i64, now: Micros) -> Result<bool> {
-    on!(conn, c => sqlx::query("UPDATE uploads SET size = $3, updated_at = $4 WHERE id = $1 AND size = $2")
+    on!(conn, c => sqlx::query("UPDATE uploads SET size = $3, reserved = $3, updated_at = $4 WHERE id = $1 AND size = $2")
         .bind(id).bind(from).bind(to).bind(now).execute(c), rows)
     .map(|met| met == 1)
 }

@@ -2,7 +2,8 @@
 //!
 //! Bytes arrive in `<data>/uploads/<id>` and the row of the upload says how many of them count: what a crash leaves
 //! beyond that is cut off by the next chunk. The row is written after the file is synced, so what a client was told is
-//! there after a fall. The last step checks the digest, renames the file into the blob store, and in one transaction shows the
+//! there after a fall. Room in the namespace's quota is reserved in that row before bytes are taken for it, so that uploads side
+//! by side never store more than the quota between them. The last step checks the digest, renames the file into the blob store, and in one transaction shows the
 //! blob in the repository and ends the upload.
 
 use axum::response::Response;
@@ -14,7 +15,7 @@ use super::{
     access::Need,
     answer::{self, UPLOAD_UUID},
     digest::{ContentDigest, Hasher},
-    namespace::{Class, Namespace, over_quota},
+    namespace::{Class, Namespace},
     path::{Repository, unknown_upload},
     routes::Call,
     store,
@@ -24,7 +25,7 @@ use crate::{
     account::{Action, Actor, Target},
     blob::{Held, blocking, broken},
     fault::{self, Point},
-    limits::{BLOB_BYTES, BLOB_CHUNK_BYTES, UPLOADS_OPEN},
+    limits::{BLOB_BYTES, BLOB_CHUNK_BYTES, UPLOAD_AHEAD_BYTES, UPLOADS_OPEN},
 };
 
 /// `POST /v2/<name>/blobs/uploads/`, with `mount`, with `digest` and the whole body, or with neither.
@@ -91,22 +92,23 @@ async fn mount(
     if !store::touch_blob(conn, digest.as_str(), call.registry.now()).await? {
         return Ok(false);
     }
-    link(call, conn, namespace, digest, size).await?;
+    link(call, conn, namespace, digest, size, None).await?;
     Ok(true)
 }
 
-/// Shows a blob in the call's repository, within the quota.
+/// Shows a blob in the call's repository, within the quota; what the upload that brings it has reserved is spent on it.
 async fn link(
     call: &Call,
     conn: &mut jackfield_db::Conn,
     namespace: &Namespace,
     digest: &ContentDigest,
     size: i64,
+    upload: Option<&str>,
 ) -> Result<(), Problem> {
     let visible = namespace.class == Class::Generic;
     let repository = call.repository.as_str();
     if store::link_blob(conn, repository, digest.as_str(), visible, call.registry.now()).await? {
-        namespace.charge(conn, &call.repository, size).await?;
+        namespace.charge_in_place_of(upload, conn, &call.repository, size).await?;
     }
     Ok(())
 }
@@ -180,7 +182,7 @@ async fn finish_with(call: &mut Call, actor: &Actor, id: &str, digest: ContentDi
     fault::reach(Point::BlobNamed);
     let mut tx = call.registry.db.begin().await?;
     let namespace = Namespace::of(&mut tx, &call.repository).await?;
-    link(call, &mut tx, &namespace, &digest, received.size).await?;
+    link(call, &mut tx, &namespace, &digest, received.size, Some(id)).await?;
     if !store::end_upload(&mut tx, id).await? {
         return Err(unknown_upload());
     }
@@ -219,11 +221,28 @@ async fn has_its_bytes(call: &Call, id: &str, size: i64) -> Result<bool, Problem
 /// Adds the body to the upload's file, syncs it, and notes how far it is. A body that breaks off leaves what came.
 async fn receive(call: &mut Call, id: &str, size: i64, wanted: Option<&ContentDigest>) -> Result<Received, Problem> {
     let expected = chunk_length(call, id, size)?;
-    let limit = room(call, size).await?;
     let announced = call.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
-    if announced.is_some_and(|announced| announced > limit.bytes) {
-        return Err(limit.problem);
+    let mut room = Room { id, size, bytes: 0 };
+    if let Some(announced) = announced.filter(|bytes| *bytes > 0) {
+        room.make(call, announced, announced).await?;
     }
+    let received = write(call, &mut room, expected, wanted).await;
+    if received.is_err()
+        && let Err(problem) = room.give_back(call).await
+    {
+        // It is given back with the upload's next chunk, or its end.
+        tracing::warn!(%problem, "cannot give back what an upload had reserved");
+    }
+    received
+}
+
+async fn write(
+    call: &mut Call,
+    room: &mut Room<'_>,
+    expected: Option<i64>,
+    wanted: Option<&ContentDigest>,
+) -> Result<Received, Problem> {
+    let (id, size) = (room.id, room.size);
     must_have_its_bytes(call, id, size).await?;
     let path = call.registry.blobs.upload_path(id);
     let mut file =
@@ -245,9 +264,13 @@ async fn receive(call: &mut Call, id: &str, size: i64, wanted: Option<&ContentDi
             }
         };
         arrived = arrived.saturating_add(i64::try_from(part.len()).unwrap_or(i64::MAX));
-        if arrived > limit.bytes {
-            discard(call, id).await?;
-            return Err(limit.problem);
+        if arrived > room.bytes {
+            // As much again as there is: a large stream asks seldom, and a small one takes little from others.
+            let ahead = arrived.clamp(UPLOAD_AHEAD_BYTES.0, UPLOAD_AHEAD_BYTES.1);
+            if let Err(problem) = room.make(call, arrived, arrived.saturating_add(ahead)).await {
+                discard(call, id).await?;
+                return Err(problem);
+            }
         }
         if let Some(hasher) = &mut hasher {
             hasher.update(&part);
@@ -297,24 +320,37 @@ fn chunk_length(call: &Call, id: &str, size: i64) -> Result<Option<i64>, Problem
     }
 }
 
-/// How much more an upload may grow, and what is said beyond that.
-struct Room {
+/// What one body may add to an upload.
+struct Room<'a> {
+    id: &'a str,
+    /// How far the upload was before.
+    size: i64,
+    /// How much more it may become.
     bytes: i64,
-    problem: Problem,
 }
 
-async fn room(call: &Call, size: i64) -> Result<Room, Problem> {
-    let mut conn = call.registry.db.read().await?;
-    let namespace = Namespace::of(&mut conn, &call.repository).await?;
-    let (stored, arriving) = store::usage(&mut conn, call.repository.namespace()).await?;
-    let by_quota = namespace.quota_bytes - stored - arriving;
-    let by_size = i64::try_from(BLOB_BYTES).unwrap_or(i64::MAX) - size;
-    if by_quota < by_size {
-        return Ok(Room { bytes: by_quota, problem: over_quota(&call.repository, namespace.quota_bytes) });
+impl Room<'_> {
+    /// Room for `least` bytes of the body, and if the quota has it for `most`.
+    async fn make(&mut self, call: &Call, least: i64, most: i64) -> Result<(), Problem> {
+        let by_size = i64::try_from(BLOB_BYTES).unwrap_or(i64::MAX) - self.size;
+        if least > by_size {
+            let message = format!("a blob has at most {BLOB_BYTES} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "blob-too-large", message));
+        }
+        let mut tx = call.registry.db.begin().await?;
+        let namespace = Namespace::of(&mut tx, &call.repository).await?;
+        let wanted = (least, most.min(by_size));
+        self.bytes = namespace.reserve(&mut tx, &call.repository, (self.id, self.size), wanted).await?;
+        tx.commit().await?;
+        Ok(())
     }
-    let message = format!("a blob has at most {BLOB_BYTES} bytes");
-    let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "blob-too-large", message);
-    Ok(Room { bytes: by_size, problem })
+
+    /// Of a body that was not taken. If it was, or the upload is gone, there is nothing to give back.
+    async fn give_back(&self, call: &Call) -> Result<(), Problem> {
+        let mut tx = call.registry.db.begin().await?;
+        store::reserve_upload(&mut tx, self.id, self.size, self.size).await?;
+        Ok(tx.commit().await?)
+    }
 }
 
 /// Who writes to the upload, and how far it is. One that is somebody else's, or another repository's, is unknown.

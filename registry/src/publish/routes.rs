@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, Request, State as FromState},
+    extract::{Request, State as FromState},
     routing::{get, post},
 };
 use http::StatusCode;
 use jackfield_package::{PackageName, limits::BUNDLE_BYTES};
-use jackfield_server::body::{self, Body};
+use jackfield_server::{
+    body::{self, Body},
+    uri::{Path, Query},
+};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +29,7 @@ use crate::{
     clock::Micros,
     fault::{self, Point},
     limits::{HELD_SHOWN, PROGRESS_WAIT_S},
+    read::path::ReleasePath,
 };
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -102,23 +106,12 @@ struct Decided {
     reason: String,
 }
 
-type ReleasePath = Path<(String, String, String)>;
-
-fn names(Path((namespace, name, version)): ReleasePath) -> Result<(PackageName, Version), Problem> {
-    let package = format!("{namespace}:{name}").parse()?;
-    let version = version
-        .parse()
-        .map_err(|_| Problem::bad_request("version-malformed", "the path's version is no semver version"))?;
-    Ok((package, version))
-}
-
 async fn hand_in(
     FromState(registry): FromState<Shared>,
     actor: Actor,
-    path: ReleasePath,
+    ReleasePath(package, version): ReleasePath,
     request: Request,
 ) -> Result<(StatusCode, Json<Progress>), Problem> {
-    let (package, version) = names(path)?;
     let mut tx = registry.db.begin().await?;
     actor.authorise(&registry, &mut tx, Action::Publish, &Target::Package(package.clone())).await?;
     drop(tx);
@@ -135,10 +128,9 @@ async fn hand_in(
 async fn progress(
     FromState(registry): FromState<Shared>,
     actor: Actor,
-    path: ReleasePath,
+    ReleasePath(package, version): ReleasePath,
     Query(waiting): Query<Waiting>,
 ) -> Result<Json<Progress>, Problem> {
-    let (package, version) = names(path)?;
     let until = tokio::time::Instant::now() + Duration::from_secs(waiting.wait.min(PROGRESS_WAIT_S));
     loop {
         let mut conn = registry.db.read().await?;
@@ -156,10 +148,9 @@ async fn progress(
 async fn appeal(
     FromState(registry): FromState<Shared>,
     actor: Actor,
-    path: ReleasePath,
+    ReleasePath(package, version): ReleasePath,
     Body(body): Body<Appeal>,
 ) -> Result<Json<Progress>, Problem> {
-    let (package, version) = names(path)?;
     let mut tx = registry.db.begin().await?;
     actor.authorise(&registry, &mut tx, Action::Publish, &Target::Package(package.clone())).await?;
     let release = store::newest_attempt(&mut tx, &package, &version).await?;
@@ -174,10 +165,9 @@ async fn appeal(
 async fn withdraw(
     FromState(registry): FromState<Shared>,
     actor: Actor,
-    path: ReleasePath,
+    ReleasePath(package, version): ReleasePath,
     Body(body): Body<Withdrawn>,
 ) -> Result<Json<Progress>, Problem> {
-    let (package, version) = names(path)?;
     let mut tx = registry.db.begin().await?;
     let detail = format!("withdraw {version}");
     actor

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jackfield_package::Digest;
 use serde::Serialize;
 
-use crate::Problem;
+use crate::{Problem, blob::Changing};
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("public, no-cache");
@@ -37,6 +37,11 @@ pub(crate) fn private<T: Serialize>(body: &T) -> Result<Response, Problem> {
 pub(crate) fn changing_bytes(request: &HeaderMap, bytes: impl Into<Bytes>, media_type: HeaderValue) -> Response {
     let bytes = bytes.into();
     respond(request, &Digest::of(&bytes).hex(), bytes, media_type, ASK_AGAIN)
+}
+
+/// The same of an object of the blob store, whose digest is known.
+pub(crate) fn changing_object(request: &HeaderMap, object: Changing, media_type: HeaderValue) -> Response {
+    respond(request, &object.digest.hex(), object.bytes, media_type, ASK_AGAIN)
 }
 
 /// Bytes that are named by their digest.

@@ -1,8 +1,9 @@
 //! What a path names, parsed before anything looks at it.
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::FromRequestParts;
 use http::request::Parts;
 use jackfield_package::{Digest, Label, PackageName};
+use jackfield_server::uri::Path;
 use semver::Version;
 
 use crate::{Problem, Shared};
@@ -99,8 +100,5 @@ fn package(namespace: &str, name: &str) -> Result<PackageName, Problem> {
 }
 
 async fn raw<T: serde::de::DeserializeOwned + Send>(parts: &mut Parts, registry: &Shared) -> Result<T, Problem> {
-    Path::<T>::from_request_parts(parts, registry)
-        .await
-        .map(|Path(value)| value)
-        .map_err(|_| Problem::bad_request("path-malformed", "the path is not UTF-8 once it is decoded"))
+    Path::from_request_parts(parts, registry).await.map(|Path(value)| value)
 }

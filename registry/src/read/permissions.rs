@@ -3,7 +3,7 @@
 use jackfield_package::{
     Manifest,
     egress::{Egress, HostPattern, Methods, Ports},
-    manifest::{Attach, Auth, AuthType, Effect, Operation, OperationKind},
+    manifest::{Auth, Effect, Hook, Operation},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -146,36 +146,14 @@ fn host(egress: &Egress) -> HostPermission {
 }
 
 fn credential(auth: &Auth) -> CredentialPermission {
-    let (word, kind) = match auth.r#type {
-        AuthType::Oauth2 => ("oauth2", "an OAuth 2 token"),
-        AuthType::ApiKey => ("api-key", "an API key"),
-        AuthType::Basic => ("basic", "a user name and password"),
-        AuthType::Bearer => ("bearer", "a bearer token"),
-        AuthType::Hmac => ("hmac", "a signing key (HMAC)"),
-        AuthType::Sigv4 => ("sigv4", "an AWS signing key"),
-    };
-    let attached = match &auth.attach {
-        Attach::Header { name, .. } => format!("in the header {name}"),
-        Attach::Query { name } => format!("in the query parameter {name}"),
-        Attach::Basic {} => "as Basic authentication".to_owned(),
-        Attach::Signature { .. } => "as a signature".to_owned(),
-    };
-    let hosts: Vec<_> = auth.hosts.iter().map(ToString::to_string).collect();
-    let provider = auth.provider.as_ref().map(|provider| format!(" of {provider}")).unwrap_or_default();
-    let hook = match &auth.hook {
-        None => String::new(),
-        Some(hook) if hook.reads.is_empty() => {
-            "; its own code words the requests for tokens, without seeing a secret or an answer".to_owned()
-        }
-        Some(hook) => format!(
-            "; its own code words the requests for tokens, without seeing a secret, and is shown {} of the answers",
-            hook.reads.join(", ")
-        ),
-    };
     CredentialPermission {
         id: auth.id.to_string(),
-        r#type: word.to_owned(),
-        words: format!("{kind}{provider}, which the host sends to {} {attached}{hook}", hosts.join(", ")),
+        r#type: auth.r#type.as_str().to_owned(),
+        words: [Some(auth.in_words()), auth.hook.as_ref().map(Hook::in_words)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; "),
         scopes: auth
             .scopes
             .iter()
@@ -185,15 +163,10 @@ fn credential(auth: &Auth) -> CredentialPermission {
 }
 
 fn operation(operation: &Operation) -> OperationPermission {
-    let kind = match operation.kind {
-        OperationKind::Action => "action",
-        OperationKind::Poll => "poll",
-        OperationKind::Webhook => "webhook",
-    };
-    let (effect, words) = match operation.effect {
-        Effect::Read => ("read", "looks, and changes nothing at the service"),
-        Effect::Write => ("write", "adds or changes something at the service"),
-        Effect::Destructive => ("destructive", "removes something at the service, or does what can't be undone"),
+    let words = match operation.effect {
+        Effect::Read => "looks, and changes nothing at the service",
+        Effect::Write => "adds or changes something at the service",
+        Effect::Destructive => "removes something at the service, or does what can't be undone",
     };
     let again = match (operation.effect, operation.idempotent) {
         (Effect::Read, _) => "",
@@ -203,8 +176,8 @@ fn operation(operation: &Operation) -> OperationPermission {
     OperationPermission {
         name: operation.name.to_string(),
         title: operation.title.clone(),
-        kind: kind.to_owned(),
-        effect: effect.to_owned(),
+        kind: operation.kind.as_str().to_owned(),
+        effect: operation.effect.as_str().to_owned(),
         words: format!("{words}{again}"),
         scopes: operation.scopes.clone(),
     }

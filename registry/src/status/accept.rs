@@ -249,7 +249,9 @@ async fn record(
     key: PublicKey,
     authority: &str,
 ) -> Result<Taken, Problem> {
-    let now = registry.now();
+    // Whoever replaces a key and revokes it then has it in this order in the log, whatever the clocks of several processes say.
+    let newest = keysets::current(conn, subject.namespace()).await?;
+    let now = newest.map_or(registry.now(), |keyset| registry.now().max(keyset.created_at + 1));
     let namespace = subject.namespace().to_string();
     let (package, version, component, key_id) = match &said.subject {
         StatusSubject::Release { name, version, component } => {

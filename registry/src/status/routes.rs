@@ -2,14 +2,14 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::State,
     http::HeaderMap,
     http::StatusCode,
     response::{IntoResponse as _, Response},
     routing::{get, post, put},
 };
 use jackfield_package::{Label, key::KeyId};
-use jackfield_server::body::Body;
+use jackfield_server::{body::Body, uri::Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -68,6 +68,9 @@ pub async fn due(registry: &Shared) -> Result<usize, Problem> {
         search::reindex(&mut tx, name).await?;
     }
     tx.commit().await?;
+    if !touched.is_empty() {
+        registry.shown.forget();
+    }
     // A crash here is made good by the index's own worker, which compares times.
     for name in &packages {
         index::refresh(registry, name).await?;

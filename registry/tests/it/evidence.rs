@@ -11,7 +11,8 @@ use jackfield_package::{
     log::VerifierKey,
     statement::{AuditStatement, Bundle, IndexStatement, ReleaseStatus, Verdict, quorum},
 };
-use jackfield_registry::{clock::DAY, index};
+use jackfield_registry::{clock::DAY, index, status::settle};
+use serde_json::json;
 
 use crate::{
     kit::{ORIGIN, START, TestRegistry, validated_by},
@@ -113,6 +114,36 @@ async fn an_index_is_signed_anew_before_it_is_stale_and_never_goes_back() {
             done.unwrap();
         }
         assert!(read_index(&registry, &shown_index(&registry).await).log_size >= after.log_size);
+    }
+}
+
+#[tokio::test]
+async fn an_index_names_an_advisory_at_once_and_a_status_with_its_place_in_the_log() {
+    for registry in TestRegistry::each_with(validated_by(Told::good())).await {
+        let other = registry.reopen().await;
+        let alice = Publisher::new(&registry, "acme", 1).await;
+        alice.publish(&package("acme:weather", "1.2.3", |_| {})).await;
+        work(&registry).await;
+        let told = async || {
+            let (here, there) = (shown_index(&registry).await, shown_index(&other).await);
+            assert_eq!(here.to_bytes(), there.to_bytes(), "{}: every process shows the same", registry.kind);
+            let index = read_index(&registry, &here);
+            (index.advisories.iter().map(|told| told.id.clone()).collect::<Vec<_>>(), index.releases[0].status)
+        };
+        assert_eq!(told().await, (vec![], ReleaseStatus::Released));
+        let advisories = "/v1/packages/acme/weather/advisories";
+        let new = json!({ "affected": "=1.2.3", "severity": "high", "title": "Leaks", "body": "Update." });
+        let made = registry.post(advisories).token(&alice.token).json(&new).send().await.expect(201);
+        let id = made["id"].as_str().unwrap().to_owned();
+        assert_eq!(told().await, (vec![id.clone()], ReleaseStatus::Released), "{}", registry.kind);
+        let order = json!({ "order": { "action": "quarantine", "reason": "A look at it.", "days": 2 } });
+        let status = "/v1/packages/acme/weather/1.2.3/status";
+        registry.post(status).token(&registry.operator()).json(&order).send().await.expect(202);
+        work(&registry).await;
+        settle::due(&registry.shared).await.unwrap();
+        assert_eq!(told().await, (vec![id.clone()], ReleaseStatus::Quarantined), "{}", registry.kind);
+        registry.post(&format!("{advisories}/{id}/withdrawal")).token(&alice.token).send().await.expect(204);
+        assert_eq!(told().await, (vec![], ReleaseStatus::Quarantined), "{}", registry.kind);
     }
 }
 

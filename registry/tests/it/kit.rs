@@ -11,6 +11,7 @@ use jackfield_registry::{
     Config, Registry, Shared, account::dns::SystemResolver, clock::HeldClock, registry::Parts, router,
     validator::Validator,
 };
+use jackfield_server::peer::PeerAddress;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -119,7 +120,14 @@ impl TestRegistry {
 
     /// A request, to be sent by [`Ask::send`].
     pub fn ask(&self, method: Method, path: &str) -> Ask<'_> {
-        Ask { registry: self, method, path: path.to_owned(), headers: HeaderMap::new(), body: Body::empty() }
+        Ask {
+            registry: self,
+            method,
+            path: path.to_owned(),
+            headers: HeaderMap::new(),
+            body: Body::empty(),
+            from: None,
+        }
     }
 
     pub fn get(&self, path: &str) -> Ask<'_> {
@@ -155,12 +163,20 @@ pub struct Ask<'a> {
     path: String,
     headers: HeaderMap,
     body: Body,
+    from: Option<PeerAddress>,
 }
 
 impl Ask<'_> {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    /// As if it came through a port, from there.
+    #[must_use]
+    pub fn from(mut self, address: PeerAddress) -> Self {
+        self.from = Some(address);
         self
     }
 
@@ -175,6 +191,13 @@ impl Ask<'_> {
         self
     }
 
+    /// A body that comes as it likes, without saying how long it is.
+    #[must_use]
+    pub fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
     #[must_use]
     pub fn json(self, value: &Value) -> Self {
         self.header("content-type", "application/json").bytes(value.to_string())
@@ -183,7 +206,11 @@ impl Ask<'_> {
     pub async fn send(self) -> Answer {
         let mut request = Request::builder().method(self.method).uri(&self.path).header("host", ORIGIN);
         request.headers_mut().unwrap().extend(self.headers);
-        let response = self.registry.router.clone().oneshot(request.body(self.body).unwrap()).await.unwrap();
+        let mut request = request.body(self.body).unwrap();
+        if let Some(address) = self.from {
+            request.extensions_mut().insert(address);
+        }
+        let response = self.registry.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, bytes }

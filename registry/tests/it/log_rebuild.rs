@@ -180,11 +180,24 @@ impl History<'_> {
         let bundles: Vec<_> = bundles.into_values().collect();
         let token = self.alice.token.clone();
         let answer = self.send("/v1/namespaces/acme/keyset", &token, json!({ "bundles": bundles })).await;
-        if answer.status.is_success() {
+        if answer.status.is_success() || self.recover(&keyset, &keys).await {
             self.keyset += 1;
             self.keys.push(seed);
             self.alice.keys = keys;
         }
+    }
+
+    /// What revoked keys can't sign, the registry signs two weeks later.
+    async fn recover(&self, keyset: &KeysetStatement, keys: &[SigningKey]) -> bool {
+        let bundles: Vec<Value> =
+            keys.iter().map(|key| serde_json::from_slice(&keyset.sign(key).to_bytes()).unwrap()).collect();
+        let (operator, path) = (self.registry.operator(), "/v1/namespaces/acme/recovery");
+        let recovery = json!({ "bundles": bundles, "reason": "They are revoked." });
+        if !self.send(path, &operator, recovery).await.status.is_success() {
+            return false;
+        }
+        self.registry.clock.advance(15 * DAY);
+        self.send(&format!("{path}/complete"), &operator, json!({})).await.status.is_success()
     }
 
     async fn settle(&self) {

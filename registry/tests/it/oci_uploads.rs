@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
+use futures_util::{future::join_all, stream};
 use http::Method;
 use jackfield_registry::{clock::SECOND, oci};
 
@@ -173,5 +175,61 @@ async fn a_token_for_another_package_does_not_go_on_with_an_upload() {
             assert_eq!(answer.status.as_u16(), 403, "{} {method}: {:?}", registry.kind, answer.bytes);
         }
         registry.ask(http::Method::PATCH, path).token(&ada).bytes("good").send().await.expect(202);
+    }
+}
+
+#[tokio::test]
+async fn side_by_side_they_store_no_more_than_the_quota() {
+    const QUOTA: i64 = 1_000_000;
+    const PART: usize = 100_000;
+    for registry in TestRegistry::each_with(|config, _| config.namespace_quota_bytes = QUOTA).await {
+        let token = registry.generic("plain").await;
+        for announced in [true, false] {
+            let mut places = Vec::new();
+            for _ in 0..8 {
+                places.push(registry.begin(&token, "plain/x").await);
+            }
+            // Each has sent a third of its bytes before any sends the rest: what was looked at once would hold for all of them.
+            let barrier = Arc::new(tokio::sync::Barrier::new(places.len()));
+            let sent = join_all(places.iter().map(|place| {
+                let parts = stream::unfold((0, barrier.clone()), |(number, barrier)| async move {
+                    if number == 1 {
+                        barrier.wait().await;
+                    }
+                    (number < 3).then(|| (Ok::<_, std::io::Error>(vec![7; PART]), (number + 1, barrier)))
+                });
+                let ask = registry.ask(Method::PATCH, place).token(&token).body(Body::from_stream(parts));
+                let length = (3 * PART).to_string();
+                if announced { ask.header("content-length", &length).send() } else { ask.send() }
+            }))
+            .await;
+            let taken: Vec<_> = places.iter().zip(&sent).filter(|(_, answer)| answer.status == 202).collect();
+            for refused in sent.iter().filter(|answer| answer.status != 202) {
+                refused.expect_oci(403, "DENIED", "quota-exceeded");
+            }
+            let fit = taken.len();
+            // Who does not say how much comes may be in the way of others, and they in his.
+            assert!(if announced { fit == 3 } else { fit <= 3 }, "{}: {fit}", registry.kind);
+            let folder = std::fs::read_dir(registry.data.path().join("uploads")).unwrap();
+            let bytes: u64 = folder.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+            assert_eq!(bytes, (fit * 3 * PART) as u64, "{}: what was refused leaves nothing", registry.kind);
+            // What they have is theirs: nobody else takes the room before they end.
+            let room = usize::try_from(QUOTA).unwrap() - fit * 3 * PART;
+            let other = vec![8; room + 1];
+            let path = format!("/v2/plain/y/blobs/uploads/?digest={}", digest(&other));
+            registry.post(&path).token(&token).bytes(other).send().await.expect_oci(403, "DENIED", "quota-exceeded");
+            let whole = digest(&vec![7; 3 * PART]);
+            for (place, _) in taken {
+                registry.put(&format!("{place}?digest={whole}")).token(&token).send().await.expect(201);
+            }
+            // The same bytes are stored once; the rest is free again, to the last byte.
+            let rest =
+                registry.push_blob(&token, "plain/y", &vec![9; usize::try_from(QUOTA).unwrap() - 3 * PART]).await;
+            let path = format!("/v2/plain/y/blobs/uploads/?digest={}", digest(b"x"));
+            registry.post(&path).token(&token).bytes("x").send().await.expect_oci(403, "DENIED", "quota-exceeded");
+            for (repository, blob) in [("y", rest), ("x", whole)] {
+                registry.delete(&format!("/v2/plain/{repository}/blobs/{blob}")).token(&token).send().await.expect(202);
+            }
+        }
     }
 }

@@ -4,10 +4,10 @@
 use jackfield_package::{
     Package,
     key::SigningKey,
-    statement::{KeysetStatement, PublishStatement},
+    statement::{Bundle, KeysetStatement, PublishStatement},
 };
 use jackfield_registry::{
-    clock::SECOND,
+    clock::{DAY, SECOND},
     log::sequencer::{Round, Sequencer},
     publish::worker::Worker,
 };
@@ -123,6 +123,67 @@ async fn what_a_key_signed_that_is_replaced_before_its_place_does_not_come_into_
         work(&registry).await;
         assert_eq!(alice.state(&release).await, "released", "{}", registry.kind);
         assert_eq!(logged(&registry).await, ["1.0.0", "1.1.0"]);
+    }
+}
+
+/// Versions of the keyset that are in the log, and those that the registry serves.
+async fn keysets(registry: &TestRegistry) -> (Vec<u64>, Vec<u64>) {
+    let page = registry.get("/v1/log/statements?from=0").send().await.expect(200);
+    let bundles = page["statements"].as_array().unwrap().iter();
+    let bundles = bundles.map(|bundle| Bundle::parse(bundle.to_string().as_bytes()).unwrap());
+    let mut logged: Vec<u64> = bundles
+        .filter_map(|bundle| KeysetStatement::from_verified_payload(bundle.envelope().unverified_payload()).ok())
+        .map(|keyset| keyset.version)
+        .collect();
+    logged.dedup();
+    let served = registry.get("/v1/namespaces/acme/keyset").send().await.expect(200);
+    let served = served["keysets"].as_array().unwrap().iter().map(|keyset| keyset["version"].as_u64().unwrap());
+    (logged, served.collect())
+}
+
+#[tokio::test]
+async fn a_change_of_keys_by_a_key_that_is_revoked_before_its_place_does_not_come_into_the_log() {
+    for registry in TestRegistry::each_with(validated_by(Told::good())).await {
+        let mut alice = Publisher::new(&registry, "acme", 1).await;
+        work(&registry).await;
+        assert_eq!(keysets(&registry).await, (vec![1], vec![1]));
+        // A thief has key and token. He puts his own key in the place of hers, and another in the place of that, and publishes.
+        registry.clock.advance(60 * SECOND);
+        let stolen = replace(&mut alice, 2, SigningKey::from_seed([210; 32])).await;
+        replace(&mut alice, 3, SigningKey::from_seed([211; 32])).await;
+        let release = ready(&alice, "1.0.0").await;
+        // At the same moment, at another process, an operator revokes her key. Neither sees the other; the revocation comes first.
+        revoke(&registry, &stolen).await;
+        let first = "UPDATE statements SET accepted_at = accepted_at - 1000000 WHERE kind = 'status'";
+        let mut tx = registry.shared.db.begin().await.unwrap();
+        jackfield_db::on!(&mut tx, c => sqlx::query(first).execute(c), rows).unwrap();
+        tx.commit().await.unwrap();
+        sequence(&registry).await;
+        assert_eq!(keysets(&registry).await, (vec![1], vec![1]), "{}", registry.kind);
+        assert_eq!(alice.state(&release).await, "rejected", "{}", registry.kind);
+        assert_eq!(logged(&registry).await, [""; 0]);
+        let audit = registry.get("/v1/namespaces/acme/audit").token(&alice.token).send().await.expect(200).to_string();
+        assert!(audit.contains("version 2 of the keyset: a key that signed it was revoked"), "{audit}");
+
+        // Nor is the next change by that key taken in at all; the registry's word for lost keys is another matter.
+        let keyset = KeysetStatement {
+            namespace: "acme".parse().unwrap(),
+            version: 2,
+            threshold: 1,
+            keys: vec![SigningKey::from_seed([212; 32]).public_key()],
+            reason: "Again.".to_owned(),
+        };
+        let signed = |key: &SigningKey| serde_json::from_slice::<Value>(&keyset.sign(key).to_bytes()).unwrap();
+        let bundles = json!({ "bundles": [signed(&stolen), signed(&SigningKey::from_seed([212; 32]))] });
+        let path = "/v1/namespaces/acme/keyset";
+        registry.post(path).token(&alice.token).json(&bundles).send().await.expect_problem(403, "key-revoked");
+        let recovery = json!({ "bundles": [signed(&SigningKey::from_seed([212; 32]))], "reason": "Stolen." });
+        let path = "/v1/namespaces/acme/recovery";
+        registry.post(path).token(&registry.operator()).json(&recovery).send().await.expect(201);
+        registry.clock.advance(15 * DAY);
+        registry.post(&format!("{path}/complete")).token(&registry.operator()).send().await.expect(200);
+        sequence(&registry).await;
+        assert_eq!(keysets(&registry).await, (vec![1, 2], vec![1, 2]), "{}", registry.kind);
     }
 }
 

@@ -143,6 +143,7 @@ impl Server {
             requests_per_minute: config.requests_per_minute,
             is_https: config.is_https(),
             allow: allowance,
+            refuse: jackfield_registry::router::refuse,
             requests: Default::default(),
         };
         guarded(router, Arc::new(guard))

@@ -3,19 +3,15 @@
 //! The log's order is its clock: a publish statement counts if its key is in the keyset that is in force at its index, and is
 //! not revoked for that index. Between the verdict on a release and the place of its statements in the log a key may be revoked
 //! or replaced, so the places are looked at once more before anybody is shown them ([`take_back_void`]), and once more before
-//! the release comes out ([`judge`]).
+//! the release comes out ([`judge`]). Changes of the keys themselves are looked at before them ([`keysets`]).
 
+pub(crate) mod keysets;
 mod store;
 
-use std::collections::BTreeMap;
-
 use jackfield_db::Conn;
-use jackfield_package::{
-    Label,
-    statement::{Bundle, KeysetStatement},
-};
+use jackfield_package::Label;
 
-use self::store::Signature;
+use self::{keysets::Change, store::Signature};
 use super::{State, Why, change, store as releases};
 use crate::{Problem, clock::Micros};
 
@@ -28,18 +24,12 @@ pub(super) struct Judgement {
     pub(super) refused: Option<String>,
 }
 
-/// A keyset, and the index that it counts from: none while one of its statements has no place.
-struct InForce {
-    since: Option<i64>,
-    keyset: KeysetStatement,
-}
-
 /// Judges a release's signatures by the places that they have; one without a place yet is taken for good until it has one.
 pub(super) async fn judge(conn: &mut Conn, release: &str, namespace: &str) -> Result<Judgement, Problem> {
-    let chain = chain(conn, namespace).await?;
+    let chain = keysets::changes(conn, namespace).await?;
     let revoked = releases::revoked_keys(conn, namespace).await?;
-    let at = |index: i64| chain.iter().rev().find(|link| link.since.is_some_and(|since| since < index));
-    let has = |link: &InForce, key: &str| link.keyset.keys.iter().any(|known| known.id().to_string() == key);
+    let at = |index: i64| chain.iter().rev().find(|link| link.since().is_some_and(|since| since < index));
+    let has = |link: &Change, key: &str| link.keyset.keys.iter().any(|known| known.id().to_string() == key);
     let mut judgement = Judgement::default();
     let mut why = None;
     let mut good = Vec::new();
@@ -110,19 +100,7 @@ pub(crate) async fn take_back_void(conn: &mut Conn, from: i64, now: Micros) -> R
 /// # Errors
 /// Those of the database; 500 if a keyset can't be read.
 pub(crate) async fn threshold_at(conn: &mut Conn, namespace: &Label, index: i64) -> Result<u64, Problem> {
-    let chain = chain(conn, namespace.as_str()).await?;
-    let link = chain.iter().rev().find(|link| link.since.is_some_and(|since| since < index));
+    let chain = keysets::changes(conn, namespace.as_str()).await?;
+    let link = chain.iter().rev().find(|link| link.since().is_some_and(|since| since < index));
     Ok(link.map_or(1, |link| link.keyset.threshold))
-}
-
-/// The namespace's keysets, oldest first, as their statements say.
-async fn chain(conn: &mut Conn, namespace: &str) -> Result<Vec<InForce>, Problem> {
-    let mut chain: BTreeMap<u64, InForce> = BTreeMap::new();
-    for row in store::keysets(conn, namespace).await? {
-        let bundle = Bundle::parse(&row.bundle)?;
-        let keyset = KeysetStatement::from_verified_payload(bundle.envelope().unverified_payload())?;
-        let link = chain.entry(keyset.version).or_insert(InForce { since: row.idx, keyset });
-        link.since = link.since.zip(row.idx).map(|(since, idx)| since.max(idx));
-    }
-    Ok(chain.into_values().collect())
 }

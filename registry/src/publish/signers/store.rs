@@ -48,16 +48,46 @@ pub(super) async fn placed(conn: &mut Conn, from: i64) -> Result<Vec<Placed>> {
         .bind(from).fetch_all(c))
 }
 
+/// A keyset statement, of which a change has one for each key that signed it.
 #[derive(Debug, sqlx::FromRow)]
-pub(super) struct KeysetBundle {
+pub(super) struct KeysetSignature {
+    pub(super) statement: String,
+    pub(super) key_id: String,
     pub(super) bundle: Vec<u8>,
+    /// None: it has no place yet.
     pub(super) idx: Option<i64>,
 }
 
-pub(super) async fn keysets(conn: &mut Conn, namespace: &str) -> Result<Vec<KeysetBundle>> {
+pub(super) async fn keysets(conn: &mut Conn, namespace: &str) -> Result<Vec<KeysetSignature>> {
     on!(conn, c => sqlx::query_as(
-        "SELECT s.bundle, e.idx FROM statements s LEFT JOIN log_entries e ON e.statement = s.digest
+        "SELECT s.digest AS statement, s.key_id, s.bundle, e.idx FROM statements s LEFT JOIN log_entries e ON e.statement = s.digest
          WHERE s.namespace = $1 AND s.kind = 'keyset' ORDER BY e.idx")
+        .bind(namespace).fetch_all(c))
+}
+
+/// Namespaces of which a keyset statement has just got its place.
+pub(super) async fn namespaces_placed(conn: &mut Conn, from: i64) -> Result<Vec<String>> {
+    on!(conn, c => sqlx::query_scalar(
+        "SELECT DISTINCT s.namespace FROM log_entries e JOIN statements s ON s.digest = e.statement
+         WHERE e.idx >= $1 AND s.kind = 'keyset' ORDER BY s.namespace")
+        .bind(from).fetch_all(c))
+}
+
+/// The revocation of a key that has its place in the log.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct PlacedRevocation {
+    pub(super) key_id: String,
+    pub(super) since_index: Option<i64>,
+    pub(super) idx: i64,
+}
+
+/// Those of a namespace that were not lifted since.
+pub(super) async fn placed_revocations(conn: &mut Conn, namespace: &str) -> Result<Vec<PlacedRevocation>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT s.key_id, s.since_index, e.idx FROM statuses s JOIN log_entries e ON e.statement = s.statement
+         WHERE s.namespace = $1 AND s.key_id IS NOT NULL AND s.action = 'revoke'
+           AND NOT EXISTS (SELECT 1 FROM statuses newer WHERE newer.namespace = s.namespace AND newer.key_id = s.key_id
+                           AND newer.action = 'lift' AND (newer.at, newer.id) > (s.at, s.id))")
         .bind(namespace).fetch_all(c))
 }
 
