@@ -130,7 +130,7 @@ impl Server {
         Ok(Some(format!("{}/sign-in#code={code}", url.trim_end_matches('/'))))
     }
 
-    /// All routes behind one guard.
+    /// All routes behind one guard, and the pages beside them.
     pub(crate) fn router(&self) -> Router {
         let config = &self.registry.config;
         let mut router = jackfield_registry::router::routes(self.registry.clone());
@@ -146,7 +146,8 @@ impl Server {
             refuse: jackfield_registry::router::refuse,
             requests: Default::default(),
         };
-        guarded(router, Arc::new(guard))
+        // The pages stand where the API has no route.
+        jackfield_web::mount(guarded(router, Arc::new(guard)), config.is_https())
     }
 
     /// What goes on between requests, until `stop`.
