@@ -1,0 +1,3 @@
+// Everything is made in the browser, from the registry's API.
+export const ssr = false;
+export const prerender = false;
