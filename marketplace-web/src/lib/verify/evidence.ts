@@ -98,18 +98,13 @@ export interface Claim {
   manifestDigest: string | null;
 }
 
-/** The log's head now, and how it grew from what was seen before. */
+/** What the log shows now, and how it goes on from what was shown before. */
 export interface Head {
   note: Note;
-  /** The proof from the evidence's checkpoint to here. */
+  /** The proof that it goes on from the evidence's checkpoint. */
   fromEvidence: Bytes[];
-}
-
-export interface SeenLog {
-  size: number;
-  root: Bytes;
-  /** The proof from there to the evidence's checkpoint; none if that is not larger. */
-  proof: Bytes[];
+  /** What this browser saw before, and the proof that it goes on from there. */
+  seen: { size: number; root: Bytes; proof: Bytes[] } | undefined;
 }
 
 /** A keyset with its place in the log. */
@@ -132,6 +127,8 @@ export interface Examined {
   steps: Step[];
   ok: boolean;
   checkpoint?: Checkpoint;
+  /** The log's newest head, which goes on from the one before. */
+  newest?: Checkpoint;
   cosigned: string[];
   chain: Link[];
   publish?: Publish;
@@ -154,8 +151,7 @@ export async function examine(
   evidence: Bytes,
   indexBundle: Bytes,
   keys: Keys,
-  seen: SeenLog | undefined,
-  head: Head | undefined,
+  findHead: (checkpoint: Checkpoint) => Promise<Head>,
   nowMs: number,
 ): Promise<Examined> {
   const result: Examined = { steps: [], ok: false, cosigned: [], chain: [], signers: [], statuses: [], audits: [] };
@@ -199,19 +195,18 @@ export async function examine(
       if (asked > 0 && cosigned.length < most) throw new Refusal('log-quorum', `${cosigned.length} of ${asked} witnesses cosigned: ${most} must`);
       return [asked === 0 ? 'this registry has no witnesses' : `${cosigned.length} of ${asked}: ${cosigned.join(', ')}`, undefined];
     });
-    if (head) {
-      await step('log-one-face', 'Does the newest head of the log go on from this one?', async () => {
-        const newest = await openCheckpoint(head.note, keys.log);
-        await verifyConsistency(checkpoint.size, checkpoint.root, newest.size, newest.root, head.fromEvidence);
-        return [`${newest.size} entries now`, undefined];
-      });
-    }
-    await step('log-growth', 'Does the log go on from what this browser saw before?', async () => {
-      if (!seen) return ['nothing was seen before; it is remembered from now on', undefined];
-      if (seen.size > checkpoint.size) return [`${seen.size} entries were seen before: the newest head is held against them`, undefined];
-      await verifyConsistency(seen.size, seen.root, checkpoint.size, checkpoint.root, seen.proof);
-      return [`${seen.size} entries seen before, ${checkpoint.size} now`, undefined];
+    const [head, newest] = await step('log-one-face', 'Does the newest head of the log go on from this one?', async () => {
+      const head = await findHead(checkpoint);
+      const newest = await openCheckpoint(head.note, keys.log);
+      await verifyConsistency(checkpoint.size, checkpoint.root, newest.size, newest.root, head.fromEvidence);
+      return [`${newest.size} entries now`, [head, newest] as const];
     });
+    await step('log-growth', 'Does it go on from what this browser saw before?', async () => {
+      if (!head.seen) return ['nothing was seen before', undefined];
+      await verifyConsistency(head.seen.size, head.seen.root, newest.size, newest.root, head.seen.proof);
+      return [`${head.seen.size} entries were seen before`, undefined];
+    });
+    result.newest = newest;
     result.chain = await step('keysets', 'Does each keyset of the namespace follow from the one before, in the log too?', async () => {
       const chain = await chainOf(claim, read, keys, checkpoint);
       const newest = chain[chain.length - 1];
