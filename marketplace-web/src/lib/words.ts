@@ -57,4 +57,4 @@ export const AUTH: Record<string, string> = {
   oauth2: 'OAuth 2', 'api-key': 'API key', basic: 'User name and password', bearer: 'Bearer token', hmac: 'Signing key (HMAC)', sigv4: 'AWS signing key',
 };
 
-export const EFFECT: Record<string, string> = { read: 'Reads', write: 'Writes', destructive: 'Destroys' };
+export const EFFECT: Record<string, string> = { read: 'Reads', write: 'Writes', destructive: 'Removes' };

@@ -80,15 +80,16 @@ function typeOf(root: Schema, schema: Schema): string {
 function bounds(schema: Schema): string[] {
   const said: string[] = [];
   const between = (low: number | undefined, high: number | undefined, unit: string) => {
-    if (low !== undefined && high !== undefined) said.push(low === high ? `exactly ${low}${unit}` : `${low} to ${high}${unit}`);
-    else if (low !== undefined) said.push(`at least ${low}${unit}`);
-    else if (high !== undefined) said.push(`at most ${high}${unit}`);
+    const of = (n: number) => (unit === '' ? `${n}` : `${n} ${unit}${n === 1 ? '' : 's'}`);
+    if (low !== undefined && high !== undefined) said.push(low === high ? `exactly ${of(low)}` : `${low} to ${of(high)}`);
+    else if (low !== undefined) said.push(`at least ${of(low)}`);
+    else if (high !== undefined) said.push(`at most ${of(high)}`);
   };
   between(schema.minimum, schema.maximum, '');
   if (schema.exclusiveMinimum !== undefined) said.push(`more than ${schema.exclusiveMinimum}`);
   if (schema.exclusiveMaximum !== undefined) said.push(`less than ${schema.exclusiveMaximum}`);
-  between(schema.minLength, schema.maxLength, ' characters');
-  between(schema.minItems, schema.maxItems, ' items');
+  between(schema.minLength, schema.maxLength, 'character');
+  between(schema.minItems, schema.maxItems, 'item');
   if (schema.pattern) said.push(`matches ${schema.pattern}`);
   if (schema.format) said.push(schema.format);
   return said;
