@@ -43,6 +43,9 @@ export function ago(when: When, now = Date.now()): string {
   return AGO.format(Math.round(seconds), 'second');
 }
 
+/** Whom an actor's name means: `user:ada` is ada. */
+export const who = (actor: string) => actor.replace(/^user:/, '');
+
 export function short(digest: string): string {
   return digest.replace('sha256:', '').slice(0, 12);
 }

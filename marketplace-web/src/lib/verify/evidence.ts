@@ -254,7 +254,7 @@ export async function examine(
     result.audits = read.audits.map((logged) => ({ keyId: logged.bundle.keyHint, index: logged.index, says: readAudit(logged.bundle.payload), logged }));
     await step('status', 'Was it taken back since?', () => {
       const taken = standing(result.statuses, claim).find(({ status }) => status.expires === undefined || status.expires / 1000 > nowMs);
-      if (taken) throw new Refusal(`release-${WORDS[taken.status.action]}`, `${WORDS[taken.status.action]} by ${taken.status.by}: ${taken.status.reason}`);
+      if (taken) throw new Refusal(`release-${WORDS[taken.status.action]}`, `it was ${WORDS[taken.status.action]} by ${taken.status.by.replace(/^user:/, '')}: ${taken.status.reason}`);
       return ['no', undefined];
     });
     result.ok = true;
