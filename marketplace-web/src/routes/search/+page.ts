@@ -11,10 +11,11 @@ export const load: PageLoad = async ({ fetch, url }) => {
   // Totals and facets come with the first page only, and a page behind it shows them, too.
   const first = new URLSearchParams(query);
   first.delete('cursor');
+  first.set('limit', '1');
   const isFirst = !query.has('cursor');
   const [found, summed] = await Promise.all([
     orErrorPage(registry.search(query)),
-    isFirst ? undefined : orErrorPage(registry.search(new URLSearchParams([...first, ['limit', '1']]))),
+    isFirst ? undefined : orErrorPage(registry.search(first)),
   ]);
   const { facets, total } = summed ?? found;
   return { found, total, isFirst, facets: FACETS.flatMap((name) => (facets?.[name]?.length ? [{ name, values: facets[name] }] : [])) };
