@@ -29,7 +29,9 @@ export class Registry {
     for await (const line of createInterface({ input: this.process.stdout })) {
       said += line;
       try {
-        this.url = JSON.parse(said).listening;
+        const { listening, sign_in: link } = JSON.parse(said);
+        // By which the first user signs in with a browser; it is good once.
+        [this.url, this.link] = [listening, link];
         break;
       } catch {
         // The document goes on.

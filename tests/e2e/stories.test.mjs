@@ -332,6 +332,18 @@ test('an author signs in, makes a token, and gives it back', async () => {
   assert.deepEqual(page.complaints, []);
 });
 
+test('the first user of a new server signs in by its link, once', async () => {
+  const { pathname, hash } = new URL(stage.registry.link);
+  const page = await stage.person();
+  await page.goto(pathname + hash);
+  await page.waitForURL('**/account');
+  await page.getByText('Signed in as operator, an operator.').waitFor();
+  const other = await stage.person();
+  await other.goto(pathname + hash);
+  await other.getByText('the link is good no more').waitFor();
+  assert.ok(!other.url().includes('code='), 'the code leaves the address');
+});
+
 test('nobody is sent to another site after signing in', async () => {
   const page = await stage.person();
   for (const next of ['https://evil.example/', '//evil.example/', '/\\evil.example']) {

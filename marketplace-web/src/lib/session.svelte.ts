@@ -1,4 +1,4 @@
-import { me, signIn, signOut } from './api/account';
+import { me, signIn, signInByCode, signOut } from './api/account';
 import { Problem } from './api/client';
 import type { Me } from './api/types';
 
@@ -18,9 +18,12 @@ class Session {
 
   async signIn(user: string, password: string): Promise<void> {
     await signIn(user, password);
-    localStorage.setItem(SIGNED_IN, 'yes');
-    this.asked = this.find();
-    await this.asked;
+    await this.begin();
+  }
+
+  async signInByCode(code: string): Promise<void> {
+    await signInByCode(code);
+    await this.begin();
   }
 
   async signOut(): Promise<void> {
@@ -40,6 +43,12 @@ class Session {
 
   isOwner(namespace: string): boolean {
     return this.me?.namespaces.some((membership) => membership.namespace === namespace && membership.role === 'owner') ?? false;
+  }
+
+  private async begin(): Promise<void> {
+    localStorage.setItem(SIGNED_IN, 'yes');
+    this.asked = this.find();
+    await this.asked;
   }
 
   private async find(): Promise<Me | undefined> {

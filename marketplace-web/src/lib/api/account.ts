@@ -5,6 +5,8 @@ import type { AuditLine, Flags, IssuedToken, Me, Namespace, Progress, Publisher,
 // What those do who are signed in.
 
 export const signIn = (user: string, password: string) => json<unknown>('/v1/session', { method: 'POST', body: { user, password } });
+/** By a code that is good once: of a new server's first link, or from an operator. */
+export const signInByCode = (code: string) => json<unknown>('/v1/session', { method: 'POST', body: { code } });
 export const signOut = () => json<void>('/v1/session', { method: 'DELETE' });
 export const me = () => json<Me>('/v1/me');
 export const changePassword = (old: string, password: string) => json<void>('/v1/me/password', { method: 'PUT', body: { old, new: password } });
