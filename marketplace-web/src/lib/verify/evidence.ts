@@ -170,7 +170,7 @@ export async function examine(
     const read = await step('evidence', 'Can the registry’s evidence be read, without two meanings?', () => {
       const read = parseEvidence(evidence);
       const count = read.publish.length + read.keysets.flat().length + read.checks.length + read.audits.length + read.statuses.length;
-      return [`${count} signed statements`, read];
+      return [count === 1 ? '1 signed statement' : `${count} signed statements`, read];
     });
     await step('index', 'Does the registry’s signed index name exactly this release?', async () => {
       const index = await readIndex(await verified(parseIndexBundle(indexBundle), keys.statements), INDEX_BYTES);
@@ -215,7 +215,7 @@ export async function examine(
     const { chain } = result;
     result.statuses = await step('statuses', 'Is all that was said since signed by who may, and in the log?', async () => {
       const all = await statusesOf(read, chain, keys, checkpoint);
-      return [all.length === 0 ? 'nothing was said' : `${all.length} statements`, all];
+      return [all.length === 0 ? 'nothing was said' : all.length === 1 ? '1 statement' : `${all.length} statements`, all];
     });
     const published = await step('publish-signatures', 'Did the namespace’s keys sign this release, and does the log have it?', async () => {
       const found = await publishedBy(claim, read, chain, result.statuses, checkpoint);
