@@ -176,7 +176,7 @@ export async function examine(
       const index = await readIndex(await verified(parseIndexBundle(indexBundle), keys.statements), INDEX_BYTES);
       same('audience-mismatch', 'registry', keys.origin, index.registry);
       same('name-mismatch', 'package', claim.name, index.name);
-      if (index.expires / 1000 <= nowMs) throw new Refusal('index-expired', 'the index has expired: what has become of the release since, nobody has said');
+      if (index.expires / 1000 <= nowMs) throw new Refusal('index-stale', 'the index has expired: what has become of the release since, nobody has said');
       const release = index.releases.find((release) => release.version === claim.version);
       if (!release) throw new Refusal('release-not-found', `the index has no ${claim.version}`);
       same('component-mismatch', 'component', release.component, claim.component);

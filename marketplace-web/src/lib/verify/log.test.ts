@@ -279,7 +279,7 @@ test('the same with one thing changed', async () => {
     assert.equal(await verdict(made), expected, change.toString());
   }
   assert.equal(await verdict(await world({ signer: stranger })), 'key-not-in-keyset');
-  assert.equal(await verdict(await world({ expires: 1 })), 'index-expired');
+  assert.equal(await verdict(await world({ expires: 1 })), 'index-stale');
   for (const [key, expected] of [['component', 'component-mismatch'], ['ociManifest', 'subject-mismatch'], ['manifestDigest', 'manifest-mismatch'], ['version', 'release-not-found'], ['name', 'name-mismatch']] as const) {
     assert.equal(await verdict(await world(), { ...CLAIM, [key]: key === 'name' ? 'acme:other' : key === 'version' ? '9.9.9' : digest('other') }), expected);
   }
