@@ -24,5 +24,7 @@ export default defineConfig({
     // Bytes below which a chunk goes with another: on a slow line a question costs more than it brings.
     rollupOptions: { output: { experimentalMinChunkSize: 6_000 } },
   },
-  server: { proxy: Object.fromEntries(['/v1', '/v2', '/log/', '/.well-known', '/openapi.json'].map((path) => [path, registry])) },
+  server: {
+    proxy: Object.fromEntries(['/v1', '/v2', '/log/', '/.well-known', '/openapi.json'].map((path) => [path, registry])),
+  },
 });

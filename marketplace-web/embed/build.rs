@@ -20,6 +20,9 @@ fn main() -> io::Result<()> {
         collect(&build, &build, &mut files)?;
         files.sort();
     } else {
+        if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+            println!("cargo::warning=without the marketplace's pages: see marketplace-web/README.md");
+        }
         files.push(("index.html".to_owned(), here.join(PLACEHOLDER)));
     }
     let known: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -27,7 +30,8 @@ fn main() -> io::Result<()> {
         true => format!("Some(include_bytes!({:?}))", build.join(format!("{name}.{ending}"))),
         false => "None".to_owned(),
     };
-    let mut text = format!("pub(crate) const IS_BUILT: bool = {is_built};\npub(crate) static EMBEDDED: &[Embedded] = &[\n");
+    let mut text =
+        format!("pub(crate) const IS_BUILT: bool = {is_built};\npub(crate) static EMBEDDED: &[Embedded] = &[\n");
     for (name, path) in files.iter().filter(|(name, _)| !name.ends_with(".br") && !name.ends_with(".gz")) {
         let (brotli, gzip) = (smaller(name, "br"), smaller(name, "gz"));
         text.push_str(&format!(

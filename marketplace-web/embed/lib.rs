@@ -80,7 +80,11 @@ pub fn page(method: &Method, path: &str, asked: &HeaderMap, https: bool) -> Opti
 }
 
 fn wants_a_page(asked: &HeaderMap) -> bool {
-    asked.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|value| value.contains("text/html"))
+    asked
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains("text/html"))
 }
 
 /// A file as it is served.
@@ -170,7 +174,10 @@ fn takes(asked: &HeaderMap, encoding: &str) -> bool {
 /// If-None-Match (RFC 9110, 13.1.2): weak comparison.
 fn is_known(asked: &HeaderMap, etag: &str) -> bool {
     let values = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 #[cfg(test)]

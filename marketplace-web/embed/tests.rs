@@ -44,7 +44,9 @@ async fn each_address_that_is_nobody_elses_is_the_app() {
         let response = ask(Method::GET, path, &[PAGE]).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(text(&response, &header::CONTENT_TYPE), "text/html; charset=utf-8");
-        assert!(text(&response, &header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'; script-src 'self';"));
+        assert!(
+            text(&response, &header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'; script-src 'self';")
+        );
         assert_eq!(text(&response, &header::CACHE_CONTROL), "no-cache");
         assert_eq!(text(&response, &header::STRICT_TRANSPORT_SECURITY), "max-age=31536000");
         assert!(!response.headers().contains_key("x-api"));
@@ -75,7 +77,11 @@ async fn every_file_is_served_in_each_encoding_and_known_again() {
     for embedded in embedded::EMBEDDED {
         let path = format!("/{}", embedded.name);
         for (accepted, expected, encoding) in [
-            ("gzip, deflate, br", embedded.brotli.or(embedded.gzip), if embedded.brotli.is_some() { "br" } else { "gzip" }),
+            (
+                "gzip, deflate, br",
+                embedded.brotli.or(embedded.gzip),
+                if embedded.brotli.is_some() { "br" } else { "gzip" },
+            ),
             ("br;q=0, gzip", embedded.gzip, "gzip"),
             ("identity", None, ""),
         ] {
@@ -83,7 +89,8 @@ async fn every_file_is_served_in_each_encoding_and_known_again() {
             let response = ask(Method::GET, &path, &asked).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");
             assert_eq!(text(&response, &header::CONTENT_ENCODING), expected.map_or("", |_| encoding));
-            let kept = if embedded.name.starts_with(IMMUTABLE) { "public, max-age=31536000, immutable" } else { "no-cache" };
+            let kept =
+                if embedded.name.starts_with(IMMUTABLE) { "public, max-age=31536000, immutable" } else { "no-cache" };
             assert_eq!(text(&response, &header::CACHE_CONTROL), kept);
             let etag = text(&response, &header::ETAG).to_owned();
             let length = text(&response, &header::CONTENT_LENGTH).to_owned();

@@ -23,7 +23,8 @@ html = html.replace(/<script>([\s\S]*?)<\/script>/g, (_, script) => {
 });
 writeFileSync(page, html);
 if (moved !== 1) throw new Error(`expected one inline script in index.html, found ${moved}`);
-if (/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=/i.test(html)) throw new Error('index.html holds an inline script or style');
+if (/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=/i.test(html))
+  throw new Error('index.html holds an inline script or style');
 
 const files = readdirSync(BUILD, { recursive: true, encoding: 'utf8' })
   .map((path) => join(BUILD, path))
@@ -36,7 +37,10 @@ for (const path of files) {
   if (!/\.(html|js|css|svg|json)$/.test(path) || bytes.length < COMPRESSED_FROM_BYTES) continue;
   const gzip = gzipSync(bytes, { level: 9 });
   writeFileSync(`${path}.gz`, gzip);
-  writeFileSync(`${path}.br`, brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }));
+  writeFileSync(
+    `${path}.br`,
+    brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }),
+  );
   weight.set(path, gzip.length);
 }
 

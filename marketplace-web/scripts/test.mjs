@@ -10,7 +10,12 @@ const folder = mkdtempSync(join(tmpdir(), 'jackfield-web-test-'));
 try {
   await build({
     entryPoints: entries.map((path) => join('src', path)),
-    outdir: folder, outExtension: { '.js': '.mjs' }, bundle: true, format: 'esm', platform: 'node', logLevel: 'error',
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    logLevel: 'error',
   });
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.mjs'));
   const run = spawnSync(process.execPath, ['--test', ...files.map((path) => join(folder, path))], { stdio: 'inherit' });

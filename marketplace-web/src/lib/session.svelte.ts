@@ -42,7 +42,10 @@ class Session {
   }
 
   isOwner(namespace: string): boolean {
-    return this.me?.namespaces.some((membership) => membership.namespace === namespace && membership.role === 'owner') ?? false;
+    return (
+      this.me?.namespaces.some((membership) => membership.namespace === namespace && membership.role === 'owner') ??
+      false
+    );
   }
 
   private async begin(): Promise<void> {

@@ -35,7 +35,12 @@ export const moment = (when: When) => MOMENT.format(date(when));
 export function ago(when: When, now = Date.now()): string {
   const seconds = (date(when).getTime() - now) / 1000;
   const steps: [Intl.RelativeTimeFormatUnit, number][] = [
-    ['year', 31_557_600], ['month', 2_629_800], ['week', 604_800], ['day', 86_400], ['hour', 3_600], ['minute', 60],
+    ['year', 31_557_600],
+    ['month', 2_629_800],
+    ['week', 604_800],
+    ['day', 86_400],
+    ['hour', 3_600],
+    ['minute', 60],
   ];
   for (const [unit, length] of steps) {
     if (Math.abs(seconds) >= length) return AGO.format(Math.round(seconds / length), unit);
@@ -50,14 +55,24 @@ export function short(digest: string): string {
   return digest.replace('sha256:', '').slice(0, 12);
 }
 
-const CATEGORIES: Record<string, string> = { ai: 'AI', crm: 'CRM', 'developer-tools': 'Developer tools', ecommerce: 'E-commerce' };
+const CATEGORIES: Record<string, string> = {
+  ai: 'AI',
+  crm: 'CRM',
+  'developer-tools': 'Developer tools',
+  ecommerce: 'E-commerce',
+};
 
 export function category(word: string): string {
   return CATEGORIES[word] ?? word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 export const AUTH: Record<string, string> = {
-  oauth2: 'OAuth 2', 'api-key': 'API key', basic: 'User name and password', bearer: 'Bearer token', hmac: 'Signing key (HMAC)', sigv4: 'AWS signing key',
+  oauth2: 'OAuth 2',
+  'api-key': 'API key',
+  basic: 'User name and password',
+  bearer: 'Bearer token',
+  hmac: 'Signing key (HMAC)',
+  sigv4: 'AWS signing key',
 };
 
 export const EFFECT: Record<string, string> = { read: 'Reads', write: 'Writes', destructive: 'Removes' };

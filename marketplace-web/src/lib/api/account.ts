@@ -4,12 +4,14 @@ import type { AuditLine, Flags, IssuedToken, Me, Namespace, Progress, Publisher,
 
 // What those do who are signed in.
 
-export const signIn = (user: string, password: string) => json<unknown>('/v1/session', { method: 'POST', body: { user, password } });
+export const signIn = (user: string, password: string) =>
+  json<unknown>('/v1/session', { method: 'POST', body: { user, password } });
 /** By a code that is good once: of a new server's first link, or from an operator. */
 export const signInByCode = (code: string) => json<unknown>('/v1/session', { method: 'POST', body: { code } });
 export const signOut = () => json<void>('/v1/session', { method: 'DELETE' });
 export const me = () => json<Me>('/v1/me');
-export const changePassword = (old: string, password: string) => json<void>('/v1/me/password', { method: 'PUT', body: { old, new: password } });
+export const changePassword = (old: string, password: string) =>
+  json<void>('/v1/me/password', { method: 'PUT', body: { old, new: password } });
 
 export const tokens = () => json<{ tokens: TokenLine[] }>('/v1/tokens');
 export const makeToken = (wanted: { label: string; pattern?: string; actions?: string[]; expires_in_s?: number }) =>
@@ -19,13 +21,19 @@ export const revokeToken = (id: string) => json<void>(path`/v1/tokens/${id}`, { 
 export const makeNamespace = (name: string) => json<Namespace>('/v1/namespaces', { method: 'POST', body: { name } });
 export const setMember = (namespace: string, user: string, role: string) =>
   json<void>(path`/v1/namespaces/${namespace}/members/${user}`, { method: 'PUT', body: { role } });
-export const removeMember = (namespace: string, user: string) => json<void>(path`/v1/namespaces/${namespace}/members/${user}`, { method: 'DELETE' });
+export const removeMember = (namespace: string, user: string) =>
+  json<void>(path`/v1/namespaces/${namespace}/members/${user}`, { method: 'DELETE' });
 export const proveDomain = (namespace: string, domain: string) =>
-  json<{ control: string }>(path`/v1/namespaces/${namespace}/control`, { method: 'POST', body: { method: 'dns', domain } });
-export const publishers = (namespace: string) => json<{ publishers: Publisher[] }>(path`/v1/namespaces/${namespace}/publishers`);
+  json<{ control: string }>(path`/v1/namespaces/${namespace}/control`, {
+    method: 'POST',
+    body: { method: 'dns', domain },
+  });
+export const publishers = (namespace: string) =>
+  json<{ publishers: Publisher[] }>(path`/v1/namespaces/${namespace}/publishers`);
 export const addPublisher = (namespace: string, publisher: Omit<Publisher, 'id' | 'created_at'>) =>
   json<Publisher>(path`/v1/namespaces/${namespace}/publishers`, { method: 'POST', body: publisher });
-export const removePublisher = (namespace: string, id: string) => json<void>(path`/v1/namespaces/${namespace}/publishers/${id}`, { method: 'DELETE' });
+export const removePublisher = (namespace: string, id: string) =>
+  json<void>(path`/v1/namespaces/${namespace}/publishers/${id}`, { method: 'DELETE' });
 export const auditLog = (namespace: string) => json<{ audit: AuditLine[] }>(path`/v1/namespaces/${namespace}/audit`);
 
 export const appeal = ({ namespace, name }: Name, version: string, message: string) =>

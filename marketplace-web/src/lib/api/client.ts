@@ -36,7 +36,9 @@ async function ask(path: string, { method = 'GET', body, signal, fetch: by = fet
   let response: Response;
   try {
     response = await by(path, {
-      method, headers, credentials: 'same-origin',
+      method,
+      headers,
+      credentials: 'same-origin',
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal ? { signal } : {}),
     });
@@ -51,7 +53,12 @@ async function ask(path: string, { method = 'GET', body, signal, fetch: by = fet
 async function problemOf(response: Response): Promise<Problem> {
   const body = (await response.json().catch(() => undefined)) as ProblemBody | undefined;
   const code = body?.code ?? `http-${response.status}`;
-  return new Problem(response.status, code, body?.detail ?? `The registry answered with ${response.status}.`, body?.hint ?? undefined);
+  return new Problem(
+    response.status,
+    code,
+    body?.detail ?? `The registry answered with ${response.status}.`,
+    body?.hint ?? undefined,
+  );
 }
 
 /** A JSON answer. */
@@ -76,7 +83,11 @@ export async function orErrorPage<T>(answer: Promise<T>): Promise<T> {
     return await answer;
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    error(problem.status === 0 ? 503 : problem.status, { message: problem.message, code: problem.code, hint: problem.hint });
+    error(problem.status === 0 ? 503 : problem.status, {
+      message: problem.message,
+      code: problem.code,
+      hint: problem.hint,
+    });
   }
 }
 

@@ -1,7 +1,21 @@
 import { bytes, json, path, text, type Fetch } from './client';
 import type {
-  About, Advisory, Checks, Diff, Found, Keyset, Manifest, Namespace, NamespacePackages, PackagePage, Permissions, Progress, ReleasePage, Reviews,
-  Statements, Statuses,
+  About,
+  Advisory,
+  Checks,
+  Diff,
+  Found,
+  Keyset,
+  Manifest,
+  Namespace,
+  NamespacePackages,
+  PackagePage,
+  Permissions,
+  Progress,
+  ReleasePage,
+  Reviews,
+  Statements,
+  Statuses,
 } from './types';
 
 /** A package by the two halves of its name. */
@@ -25,49 +39,66 @@ export class Registry {
 
   package = ({ namespace, name }: Name) => this.json<PackagePage>(path`/v1/packages/${namespace}/${name}`);
 
-  release = ({ namespace, name }: Name, version: string) => this.json<ReleasePage>(path`/v1/packages/${namespace}/${name}/${version}`);
+  release = ({ namespace, name }: Name, version: string) =>
+    this.json<ReleasePage>(path`/v1/packages/${namespace}/${name}/${version}`);
 
-  manifest = ({ namespace, name }: Name, version: string) => this.json<Manifest>(path`/v1/packages/${namespace}/${name}/${version}/manifest`);
+  manifest = ({ namespace, name }: Name, version: string) =>
+    this.json<Manifest>(path`/v1/packages/${namespace}/${name}/${version}/manifest`);
 
   permissions = ({ namespace, name }: Name, version: string) =>
     this.json<Permissions>(path`/v1/packages/${namespace}/${name}/${version}/permissions`);
 
-  readme = ({ namespace, name }: Name, version: string) => text(path`/v1/packages/${namespace}/${name}/${version}/readme`, { fetch: this.fetch });
+  readme = ({ namespace, name }: Name, version: string) =>
+    text(path`/v1/packages/${namespace}/${name}/${version}/readme`, { fetch: this.fetch });
 
-  checks = ({ namespace, name }: Name, version: string) => this.json<Checks>(path`/v1/packages/${namespace}/${name}/${version}/checks`);
+  checks = ({ namespace, name }: Name, version: string) =>
+    this.json<Checks>(path`/v1/packages/${namespace}/${name}/${version}/checks`);
 
-  statements = ({ namespace, name }: Name, version: string) => this.json<Statements>(path`/v1/packages/${namespace}/${name}/${version}/statements`);
+  statements = ({ namespace, name }: Name, version: string) =>
+    this.json<Statements>(path`/v1/packages/${namespace}/${name}/${version}/statements`);
 
-  status = ({ namespace, name }: Name, version: string) => this.json<Statuses>(path`/v1/packages/${namespace}/${name}/${version}/status`);
+  status = ({ namespace, name }: Name, version: string) =>
+    this.json<Statuses>(path`/v1/packages/${namespace}/${name}/${version}/status`);
 
   diff = ({ namespace, name }: Name, from: string, to: string) =>
     this.json<Diff>(`${path`/v1/packages/${namespace}/${name}/diff`}?${new URLSearchParams({ from, to })}`);
 
-  advisories = ({ namespace, name }: Name) => this.json<{ advisories: Advisory[] }>(path`/v1/packages/${namespace}/${name}/advisories`);
+  advisories = ({ namespace, name }: Name) =>
+    this.json<{ advisories: Advisory[] }>(path`/v1/packages/${namespace}/${name}/advisories`);
 
   reviews = ({ namespace, name }: Name, cursor?: string) =>
-    this.json<Reviews>(`${path`/v1/packages/${namespace}/${name}/reviews`}${cursor ? `?${new URLSearchParams({ cursor })}` : ''}`);
+    this.json<Reviews>(
+      `${path`/v1/packages/${namespace}/${name}/reviews`}${cursor ? `?${new URLSearchParams({ cursor })}` : ''}`,
+    );
 
   namespace = (namespace: string) => this.json<Namespace>(path`/v1/namespaces/${namespace}`);
 
   namespacePackages = (namespace: string, after?: string) =>
-    this.json<NamespacePackages>(`${path`/v1/namespaces/${namespace}/packages`}${after ? `?${new URLSearchParams({ after })}` : ''}`);
+    this.json<NamespacePackages>(
+      `${path`/v1/namespaces/${namespace}/packages`}${after ? `?${new URLSearchParams({ after })}` : ''}`,
+    );
 
   keysets = (namespace: string) => this.json<{ keysets: Keyset[] }>(path`/v1/namespaces/${namespace}/keyset`);
 
   /** With `wait`, answers as soon as its story is longer than `since`. */
   progress = ({ namespace, name }: Name, version: string, since = 0, wait = 0, signal?: AbortSignal) =>
-    json<Progress>(`${path`/v1/packages/${namespace}/${name}/${version}/progress`}?wait=${wait}&since=${since}`, { signal, fetch: this.fetch });
+    json<Progress>(`${path`/v1/packages/${namespace}/${name}/${version}/progress`}?wait=${wait}&since=${since}`, {
+      signal,
+      fetch: this.fetch,
+    });
 
-  evidence = ({ namespace, name }: Name, version: string) => bytes(path`/v1/packages/${namespace}/${name}/${version}/evidence`, { fetch: this.fetch });
+  evidence = ({ namespace, name }: Name, version: string) =>
+    bytes(path`/v1/packages/${namespace}/${name}/${version}/evidence`, { fetch: this.fetch });
 
   index = ({ namespace, name }: Name) => bytes(path`/v1/index/${namespace}/${name}`, { fetch: this.fetch });
 
-  component = ({ namespace, name }: Name, digest: string) => bytes(path`/v2/${namespace}/${name}/blobs/${digest}`, { fetch: this.fetch });
+  component = ({ namespace, name }: Name, digest: string) =>
+    bytes(path`/v2/${namespace}/${name}/blobs/${digest}`, { fetch: this.fetch });
 
   checkpoint = () => text('/log/checkpoint', { fetch: this.fetch });
 
-  consistency = (from: number, to: number) => this.json<{ hashes: string[] }>(`/v1/log/consistency?from=${from}&to=${to}`);
+  consistency = (from: number, to: number) =>
+    this.json<{ hashes: string[] }>(`/v1/log/consistency?from=${from}&to=${to}`);
 
   logStatements = (from: number) => bytes(`/v1/log/statements?from=${from}`, { fetch: this.fetch });
 

@@ -126,7 +126,8 @@ export interface IssuedToken {
   expires_at: Micros;
 }
 
-export type State = 'staged' | 'checking' | 'held' | 'rejected' | 'ready' | 'logged' | 'released' | 'yanked' | 'quarantined' | 'revoked';
+export type State =
+  'staged' | 'checking' | 'held' | 'rejected' | 'ready' | 'logged' | 'released' | 'yanked' | 'quarantined' | 'revoked';
 
 /** `GET …/progress` */
 export interface Progress {
@@ -143,7 +144,14 @@ export interface Progress {
   previous: string | null;
   appeal?: string;
   events: { seq: number; at: Micros; state: State; actor: string; reason: string | null }[];
-  checks: { id: string; title: string; level: 'error' | 'warning'; state: 'pass' | 'fail' | 'unknown'; message: string; hint?: string }[];
+  checks: {
+    id: string;
+    title: string;
+    level: 'error' | 'warning';
+    state: 'pass' | 'fail' | 'unknown';
+    message: string;
+    hint?: string;
+  }[];
 }
 
 /** A JSON Schema, as far as pages read it. */

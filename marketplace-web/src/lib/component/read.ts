@@ -26,12 +26,25 @@ export interface ComponentBytes {
 }
 
 const KINDS = [
-  'custom', 'core module', 'core instance', 'core type', 'component', 'instance', 'alias', 'type', 'canonical function', 'start', 'import', 'export', 'value',
+  'custom',
+  'core module',
+  'core instance',
+  'core type',
+  'component',
+  'instance',
+  'alias',
+  'type',
+  'canonical function',
+  'start',
+  'import',
+  'export',
+  'value',
 ];
 
 /** `component-mismatch` if these are other bytes than were asked for. */
 export async function readComponent(bytes: Bytes, expected: string): Promise<ComponentBytes> {
-  if (bytes.length > COMPONENT_BYTES) throw new Refusal('component-too-large', `the component has ${bytes.length} bytes: at most ${COMPONENT_BYTES}`);
+  if (bytes.length > COMPONENT_BYTES)
+    throw new Refusal('component-too-large', `the component has ${bytes.length} bytes: at most ${COMPONENT_BYTES}`);
   const digest = await digestOf(bytes);
   if (digest !== expected) throw new Refusal('component-mismatch', `the bytes are ${digest}: expected ${expected}`);
   const texts = textsOf(bytes);
@@ -77,7 +90,8 @@ function textsOf(bytes: Bytes): string[] {
     const isPrintable = byte >= 0x20 && byte < 0x7f;
     if (isPrintable && start < 0) start = at;
     if (!isPrintable && start >= 0) {
-      if (at - start >= TEXT_LEAST) found.add(String.fromCharCode(...bytes.subarray(start, Math.min(at, start + TEXT_MOST))));
+      if (at - start >= TEXT_LEAST)
+        found.add(String.fromCharCode(...bytes.subarray(start, Math.min(at, start + TEXT_MOST))));
       start = -1;
     }
   }

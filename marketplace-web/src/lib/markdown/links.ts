@@ -11,6 +11,9 @@ export function safeHref(href: string): string | undefined {
 
 /** The id of a heading, in a space of its own, so that no README takes the id of something on the page. */
 export function headingId(text: string): string {
-  const words = text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '');
+  const words = text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-|-$/g, '');
   return `readme-${words}`;
 }

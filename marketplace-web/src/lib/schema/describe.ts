@@ -31,8 +31,14 @@ function walk(root: Schema, written: Schema, path: string, required: boolean, de
   if (rows.length >= ROWS) return;
   const schema = resolved(root, written);
   rows.push({
-    path, required, type: typeOf(root, schema), title: schema.title, description: schema.description, bounds: bounds(schema),
-    fallback: schema.default, hasFallback: 'default' in schema,
+    path,
+    required,
+    type: typeOf(root, schema),
+    title: schema.title,
+    description: schema.description,
+    bounds: bounds(schema),
+    fallback: schema.default,
+    hasFallback: 'default' in schema,
   });
   if (depth === DEPTH) return;
   const at = (name: string) => (path === '' ? name : `${path}.${name}`);
@@ -81,7 +87,8 @@ function bounds(schema: Schema): string[] {
   const said: string[] = [];
   const between = (low: number | undefined, high: number | undefined, unit: string) => {
     const of = (n: number) => (unit === '' ? `${n}` : `${n} ${unit}${n === 1 ? '' : 's'}`);
-    if (low !== undefined && high !== undefined) said.push(low === high ? `exactly ${of(low)}` : `${low} to ${of(high)}`);
+    if (low !== undefined && high !== undefined)
+      said.push(low === high ? `exactly ${of(low)}` : `${low} to ${of(high)}`);
     else if (low !== undefined) said.push(`at least ${of(low)}`);
     else if (high !== undefined) said.push(`at most ${of(high)}`);
   };

@@ -27,7 +27,8 @@ export function parseIndexBundle(bytes: Bytes): Bundle {
 }
 
 function parseWithin(bytes: Bytes, atMost: number, statementAtMost: number): Bundle {
-  if (bytes.length > atMost) throw new Refusal('bundle-too-large', `the bundle has ${bytes.length} bytes: at most ${atMost}`);
+  if (bytes.length > atMost)
+    throw new Refusal('bundle-too-large', `the bundle has ${bytes.length} bytes: at most ${atMost}`);
   return bundleOf(parse(bytes), statementAtMost);
 }
 
@@ -35,7 +36,8 @@ function parseWithin(bytes: Bytes, atMost: number, statementAtMost: number): Bun
 export function bundleOf(value: Json, statementAtMost = STATEMENT_BYTES): Bundle {
   const invalid = (message: string) => new Refusal('bundle-invalid', `the bundle: ${message}`);
   const whole = shape(value, ['mediaType', 'verificationMaterial', 'dsseEnvelope'], [], invalid);
-  if (whole.mediaType !== MEDIA_TYPE) throw new Refusal('bundle-media-type', `the bundle is not of type \`${MEDIA_TYPE}\``);
+  if (whole.mediaType !== MEDIA_TYPE)
+    throw new Refusal('bundle-media-type', `the bundle is not of type \`${MEDIA_TYPE}\``);
   const material = shape(whole.verificationMaterial, ['publicKey'], ['tlogEntries'], invalid);
   const { hint } = shape(material.publicKey, ['hint'], [], invalid);
   const envelope = shape(whole.dsseEnvelope, ['payload', 'payloadType', 'signatures'], [], invalid);
@@ -43,15 +45,20 @@ export function bundleOf(value: Json, statementAtMost = STATEMENT_BYTES): Bundle
     throw invalid('the envelope has no payload, type and signatures');
   }
   if (envelope.signatures.length === 0) throw new Refusal('signature-missing', 'the envelope holds no signature');
-  if (envelope.signatures.length > 1) throw new Refusal('signature-too-many', 'the envelope holds more than one signature');
+  if (envelope.signatures.length > 1)
+    throw new Refusal('signature-too-many', 'the envelope holds more than one signature');
   const { sig, keyid } = shape(envelope.signatures[0], ['sig'], ['keyid'], invalid);
-  if (!isText(hint) || !/^[0-9a-f]{64}$/.test(hint)) throw new Refusal('key-id-malformed', 'the bundle’s key hint is not a key id');
-  if (keyid !== undefined && keyid !== null && keyid !== '' && keyid !== hint) throw invalid('it names two different keys');
+  if (!isText(hint) || !/^[0-9a-f]{64}$/.test(hint))
+    throw new Refusal('key-id-malformed', 'the bundle’s key hint is not a key id');
+  if (keyid !== undefined && keyid !== null && keyid !== '' && keyid !== hint)
+    throw invalid('it names two different keys');
   const payload = fromBase64(envelope.payload);
   const signature = isText(sig) ? fromBase64(sig) : undefined;
   if (!payload || !signature) throw invalid('payload or signature is not base64');
-  if (payload.length > statementAtMost) throw new Refusal('bundle-too-large', `the statement has ${payload.length} bytes: at most ${statementAtMost}`);
-  if (signature.length !== 64) throw new Refusal('signature-invalid', `an Ed25519 signature has 64 bytes, and this has ${signature.length}`);
+  if (payload.length > statementAtMost)
+    throw new Refusal('bundle-too-large', `the statement has ${payload.length} bytes: at most ${statementAtMost}`);
+  if (signature.length !== 64)
+    throw new Refusal('signature-invalid', `an Ed25519 signature has 64 bytes, and this has ${signature.length}`);
   return { payloadType: envelope.payloadType, payload, signature, keyHint: hint };
 }
 
@@ -63,7 +70,8 @@ export function pae(bundle: Bundle): Bytes {
 
 /** The payload, if this key signed it. `statement-type`, `signature-invalid`. */
 export async function verified(bundle: Bundle, key: PublicKey): Promise<Bytes> {
-  if (bundle.payloadType !== PAYLOAD_TYPE) throw new Refusal('statement-type', `the envelope’s payload is not \`${PAYLOAD_TYPE}\``);
+  if (bundle.payloadType !== PAYLOAD_TYPE)
+    throw new Refusal('statement-type', `the envelope’s payload is not \`${PAYLOAD_TYPE}\``);
   if (!(await key.verify(pae(bundle), bundle.signature))) {
     throw new Refusal('signature-invalid', `the signature is not one of key ${key.id} over this statement`);
   }

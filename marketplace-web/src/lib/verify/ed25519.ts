@@ -91,10 +91,12 @@ export class PublicKey {
 
   /** `key-malformed`, `key-not-canonical`, `key-weak`. */
   static async of(bytes: Bytes): Promise<PublicKey> {
-    if (bytes.length !== 32) throw new Refusal('key-malformed', `an Ed25519 public key has 32 bytes, and this has ${bytes.length}`);
+    if (bytes.length !== 32)
+      throw new Refusal('key-malformed', `an Ed25519 public key has 32 bytes, and this has ${bytes.length}`);
     const decoded = decode(bytes);
     if (!decoded) throw new Refusal('key-malformed', 'the public key is not a point of the curve');
-    if (!decoded.canonical) throw new Refusal('key-not-canonical', 'the public key is not in its one canonical spelling');
+    if (!decoded.canonical)
+      throw new Refusal('key-not-canonical', 'the public key is not in its one canonical spelling');
     if (isNeutral(times(decoded.point, 8n)) || !isNeutral(times(decoded.point, ORDER))) {
       throw new Refusal('key-weak', 'the public key is weak: others can make signatures that pass for its own');
     }

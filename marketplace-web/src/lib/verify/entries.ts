@@ -16,7 +16,8 @@ export interface Entry {
 export function readEntries(bytes: Bytes, from: number): Entry[] {
   const malformed = (message: string) => new Refusal('log-statements-malformed', `the log’s statements: ${message}`);
   const whole = shape(parse(bytes), ['from', 'statements'], [], malformed);
-  if (!isCount(whole.from) || whole.from !== from || !Array.isArray(whole.statements)) throw malformed('they are no list from there on');
+  if (!isCount(whole.from) || whole.from !== from || !Array.isArray(whole.statements))
+    throw malformed('they are no list from there on');
   return whole.statements.map((value, at) => {
     const bundle = bundleOf(value);
     return { index: from + at, keyHint: bundle.keyHint, ...told(parse(bundle.payload)) };
@@ -36,11 +37,29 @@ function told(statement: Json): Pick<Entry, 'kind' | 'about' | 'href'> {
   const release = object(said.release);
   const key = object(said.key);
   const text = (value: Json | undefined) => (isText(value) ? value : '');
-  if (kind === 'keyset') return { kind, about: `keys of ${text(said.namespace)}, version ${String(said.version)}`, href: `/namespaces/${encodeURIComponent(text(said.namespace))}` };
-  if (isText(key.keyid)) return { kind, about: `${text(said.action)} of key ${key.keyid.slice(0, 12)} of ${text(key.namespace)}: ${text(said.reason)}`, href: undefined };
+  if (kind === 'keyset')
+    return {
+      kind,
+      about: `keys of ${text(said.namespace)}, version ${String(said.version)}`,
+      href: `/namespaces/${encodeURIComponent(text(said.namespace))}`,
+    };
+  if (isText(key.keyid))
+    return {
+      kind,
+      about: `${text(said.action)} of key ${key.keyid.slice(0, 12)} of ${text(key.namespace)}: ${text(said.reason)}`,
+      href: undefined,
+    };
   const [name, version] = [text(said.name ?? release.name), text(said.version ?? release.version)];
-  const words = kind === 'status' ? `${text(said.action)} of ${name} ${version}: ${text(said.reason)}` : kind === 'audit' ? `${text(said.verdict)} on ${name} ${version}` : `${name} ${version}`;
+  const words =
+    kind === 'status'
+      ? `${text(said.action)} of ${name} ${version}: ${text(said.reason)}`
+      : kind === 'audit'
+        ? `${text(said.verdict)} on ${name} ${version}`
+        : `${name} ${version}`;
   const [namespace = '', label = ''] = name.split(':');
-  const href = label === '' ? undefined : `/packages/${encodeURIComponent(namespace)}/${encodeURIComponent(label)}/security?version=${encodeURIComponent(version)}`;
+  const href =
+    label === ''
+      ? undefined
+      : `/packages/${encodeURIComponent(namespace)}/${encodeURIComponent(label)}/security?version=${encodeURIComponent(version)}`;
   return { kind, about: words, href };
 }

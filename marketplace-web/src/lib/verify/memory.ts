@@ -33,7 +33,11 @@ function remembered(origin: string): Remembered | undefined {
 function remember(about: About, newest: Checkpoint): void {
   const before = remembered(about.origin);
   const now: Remembered = {
-    log_key: about.log_key, statements_key: about.statements_key, since: before?.since ?? Date.now(), size: newest.size, root: base64(newest.root),
+    log_key: about.log_key,
+    statements_key: about.statements_key,
+    since: before?.since ?? Date.now(),
+    size: newest.size,
+    root: base64(newest.root),
   };
   if ((before?.size ?? 0) <= newest.size) localStorage.setItem(`${KEY}:${about.origin}`, JSON.stringify(now));
 }
@@ -120,7 +124,14 @@ export async function verifyLog(registry: Registry): Promise<LogHead> {
   const checkpoint = await openCheckpoint(note, keys.log);
   const { asked, cosigned } = await cosigners(note, keys.witnessPolicy);
   const seen = seenOf(about.origin);
-  if (seen) await verifyConsistency(seen.size, seen.root, checkpoint.size, checkpoint.root, await grown(registry, seen.size, checkpoint.size));
+  if (seen)
+    await verifyConsistency(
+      seen.size,
+      seen.root,
+      checkpoint.size,
+      checkpoint.root,
+      await grown(registry, seen.size, checkpoint.size),
+    );
   remember(about, checkpoint);
   return { known, checkpoint, note: text, asked, cosigned, seenSize: seen?.size };
 }

@@ -15,7 +15,13 @@ const half = (n: number) => Math.floor(n / 2);
 const isOdd = (n: number) => n % 2 === 1;
 
 /** Whether the proof takes an entry's hash at this index to this root (RFC 9162, 2.1.3.2). `log-inclusion-invalid`. */
-export async function verifyInclusion(leaf: Bytes, index: number, size: number, proof: Bytes[], root: Bytes): Promise<void> {
+export async function verifyInclusion(
+  leaf: Bytes,
+  index: number,
+  size: number,
+  proof: Bytes[],
+  root: Bytes,
+): Promise<void> {
   const invalid = (why: string) => new Refusal('log-inclusion-invalid', `the inclusion proof ${why}`);
   if (index >= size) throw invalid(`is for entry ${index} of a tree of ${size}`);
   let [at, last, hash] = [index, size - 1, leaf];
@@ -34,7 +40,13 @@ export async function verifyInclusion(leaf: Bytes, index: number, size: number, 
 }
 
 /** Whether the tree `(to, newRoot)` begins with the tree `(from, oldRoot)` (RFC 9162, 2.1.4.2). `log-rollback`, `log-consistency-invalid`. */
-export async function verifyConsistency(from: number, oldRoot: Bytes, to: number, newRoot: Bytes, proof: Bytes[]): Promise<void> {
+export async function verifyConsistency(
+  from: number,
+  oldRoot: Bytes,
+  to: number,
+  newRoot: Bytes,
+  proof: Bytes[],
+): Promise<void> {
   const invalid = (why: string) => new Refusal('log-consistency-invalid', `the consistency proof ${why}`);
   if (from > to) throw new Refusal('log-rollback', `the log went back from size ${from} to ${to}`);
   const empty = await sha256(new Uint8Array());

@@ -18,7 +18,6 @@ export interface VerifierKey {
 }
 
 function isName(name: string): boolean {
-  // eslint-disable-next-line no-control-regex
   return name.length > 0 && utf8(name).length <= LOG_NAME_BYTES && !/[\s+\u0000-\u001f\u007f-\u009f]/u.test(name);
 }
 
@@ -43,17 +42,19 @@ export interface Note {
 
 /** `note-too-large`, `note-malformed`. */
 export function parseNote(note: string): Note {
-  const malformed = (what: string) => new Refusal('note-malformed', `the signed note’s ${what} is not as c2sp.org/signed-note says`);
-  if (utf8(note).length > NOTE_BYTES) throw new Refusal('note-too-large', `the signed note has more than ${NOTE_BYTES} bytes`);
+  const malformed = (what: string) =>
+    new Refusal('note-malformed', `the signed note’s ${what} is not as c2sp.org/signed-note says`);
+  if (utf8(note).length > NOTE_BYTES)
+    throw new Refusal('note-too-large', `the signed note has more than ${NOTE_BYTES} bytes`);
   // The last blank line: a text may have its own.
   const split = note.lastIndexOf('\n\n');
   if (split < 0) throw malformed('blank line');
   const text = note.slice(0, split + 1);
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u0009\u000b-\u001f]/.test(text)) throw malformed('text');
   const lines = note.slice(split + 2).split('\n');
   if (lines.pop() !== '') throw malformed('end');
-  if (lines.length > NOTE_SIGNATURES) throw new Refusal('note-too-large', `the signed note has more than ${NOTE_SIGNATURES} signatures`);
+  if (lines.length > NOTE_SIGNATURES)
+    throw new Refusal('note-too-large', `the signed note has more than ${NOTE_SIGNATURES} signatures`);
   const signatures = lines.map((line) => {
     const [, name, encoded] = /^\u2014 (\S+) (\S+)$/u.exec(line) ?? [];
     const bytes = fromBase64(encoded ?? '');
@@ -90,7 +91,8 @@ export interface Checkpoint {
 }
 
 function parseCheckpoint(text: string): Checkpoint {
-  const malformed = () => new Refusal('checkpoint-malformed', 'a checkpoint is three lines: the log’s name, its size, its root');
+  const malformed = () =>
+    new Refusal('checkpoint-malformed', 'a checkpoint is three lines: the log’s name, its size, its root');
   const [origin, size, root, end, ...more] = text.split('\n');
   const hash = fromBase64(root ?? '');
   if (!origin || !size || end !== '' || more.length > 0 || hash?.length !== 32) throw malformed();
@@ -105,7 +107,10 @@ export async function openCheckpoint(note: Note, log: VerifierKey): Promise<Chec
   }
   const checkpoint = parseCheckpoint(note.text);
   if (checkpoint.origin !== log.name) {
-    throw new Refusal('checkpoint-origin', `the checkpoint is of \`${checkpoint.origin}\`, expected one of \`${log.name}\``);
+    throw new Refusal(
+      'checkpoint-origin',
+      `the checkpoint is of \`${checkpoint.origin}\`, expected one of \`${log.name}\``,
+    );
   }
   return checkpoint;
 }

@@ -11,7 +11,13 @@ const PREDICATE = /^https:\/\/jackfield\.dev\/spec\/([a-z]+)\/v1$/;
 const malformed = (message: string) => new Refusal('statement-malformed', `the statement: ${message}`);
 
 /** Reads a payload of one kind whose signature has been checked, as docs/spec/statement.md says. */
-function read(payload: Bytes, kind: string, required: readonly string[], optional: readonly string[] = [], atMost = STATEMENT_BYTES) {
+function read(
+  payload: Bytes,
+  kind: string,
+  required: readonly string[],
+  optional: readonly string[] = [],
+  atMost = STATEMENT_BYTES,
+) {
   if (payload.length > atMost) throw malformed(`it has more than ${atMost} bytes`);
   const value = parse(payload);
   const object = value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {};
@@ -26,7 +32,8 @@ function read(payload: Bytes, kind: string, required: readonly string[], optiona
     const { name, digest } = shape(subject, ['name', 'digest'], [], malformed);
     const { sha256: digits } = shape(digest, ['sha256'], [], malformed);
     if (!isText(name) || subjects.has(name)) throw malformed('a subject has no name, or one that stands twice');
-    if (!isText(digits) || !/^[0-9a-f]{64}$/.test(digits)) throw new Refusal('digest-malformed', 'a digest is not 64 lower-case hex digits');
+    if (!isText(digits) || !/^[0-9a-f]{64}$/.test(digits))
+      throw new Refusal('digest-malformed', 'a digest is not 64 lower-case hex digits');
     subjects.set(name, `sha256:${digits}`);
   }
   const predicate = shape(whole.predicate, required, optional, malformed) as Record<string, Json>;
@@ -76,14 +83,30 @@ export interface Publish {
 }
 
 export function readPublish(payload: Bytes): Publish {
-  const { predicate, subjects, take, end } = read(payload, 'publish', ['name', 'version', 'world', 'manifest_digest'], ['registry', 'previous']);
+  const { predicate, subjects, take, end } = read(
+    payload,
+    'publish',
+    ['name', 'version', 'world', 'manifest_digest'],
+    ['registry', 'previous'],
+  );
   const component = take('component');
   const ociManifest = subjects.has('oci-manifest') ? take('oci-manifest') : undefined;
   end();
-  const [name, version, world, manifestDigest] = texts(predicate, 'name', 'version', 'world', 'manifest_digest') as [string, string, string, string];
+  const [name, version, world, manifestDigest] = texts(predicate, 'name', 'version', 'world', 'manifest_digest') as [
+    string,
+    string,
+    string,
+    string,
+  ];
   return {
-    component, ociManifest, name, version, world, manifestDigest,
-    registry: optionalText(predicate, 'registry'), previous: optionalText(predicate, 'previous'),
+    component,
+    ociManifest,
+    name,
+    version,
+    world,
+    manifestDigest,
+    registry: optionalText(predicate, 'registry'),
+    previous: optionalText(predicate, 'previous'),
   };
 }
 
@@ -98,7 +121,14 @@ export interface Checks {
 }
 
 export function readChecks(payload: Bytes): Checks {
-  const { predicate, take, end } = read(payload, 'checks', ['registry', 'name', 'version', 'ruleset', 'passed', 'warnings']);
+  const { predicate, take, end } = read(payload, 'checks', [
+    'registry',
+    'name',
+    'version',
+    'ruleset',
+    'passed',
+    'warnings',
+  ]);
   const component = take('component');
   end();
   const list = (key: string) => {
@@ -106,7 +136,12 @@ export function readChecks(payload: Bytes): Checks {
     if (!Array.isArray(value) || !value.every(isText)) throw malformed(`\`${key}\` is no list of rules`);
     return value;
   };
-  const [registry, name, version, ruleset] = texts(predicate, 'registry', 'name', 'version', 'ruleset') as [string, string, string, string];
+  const [registry, name, version, ruleset] = texts(predicate, 'registry', 'name', 'version', 'ruleset') as [
+    string,
+    string,
+    string,
+    string,
+  ];
   return { component, registry, name, version, ruleset, passed: list('passed'), warnings: list('warnings') };
 }
 
@@ -122,18 +157,38 @@ export interface Audit {
 }
 
 export function readAudit(payload: Bytes): Audit {
-  const { predicate, take, end } = read(payload, 'audit', ['name', 'version', 'criteria', 'verdict', 'notes'], ['delta_from', 'expires']);
+  const { predicate, take, end } = read(
+    payload,
+    'audit',
+    ['name', 'version', 'criteria', 'verdict', 'notes'],
+    ['delta_from', 'expires'],
+  );
   const component = take('component');
   end();
-  const [name, version, criteria, notes] = texts(predicate, 'name', 'version', 'criteria', 'notes') as [string, string, string, string];
+  const [name, version, criteria, notes] = texts(predicate, 'name', 'version', 'criteria', 'notes') as [
+    string,
+    string,
+    string,
+    string,
+  ];
   const { verdict } = predicate;
   if (verdict !== 'pass' && verdict !== 'fail') throw malformed('`verdict` is neither `pass` nor `fail`');
-  return { component, name, version, criteria, verdict, notes, deltaFrom: optionalText(predicate, 'delta_from'), expires: optionalCount(predicate, 'expires') };
+  return {
+    component,
+    name,
+    version,
+    criteria,
+    verdict,
+    notes,
+    deltaFrom: optionalText(predicate, 'delta_from'),
+    expires: optionalCount(predicate, 'expires'),
+  };
 }
 
 export interface Status {
   registry: string;
-  subject: { release: { name: string; version: string; component: string } } | { key: { namespace: string; id: string } };
+  subject:
+    { release: { name: string; version: string; component: string } } | { key: { namespace: string; id: string } };
   action: 'yank' | 'quarantine' | 'revoke' | 'lift';
   reason: string;
   sinceIndex: number | undefined;
@@ -142,7 +197,12 @@ export interface Status {
 }
 
 export function readStatus(payload: Bytes): Status {
-  const { predicate, take, end } = read(payload, 'status', ['registry', 'action', 'reason', 'by'], ['release', 'key', 'since_index', 'expires']);
+  const { predicate, take, end } = read(
+    payload,
+    'status',
+    ['registry', 'action', 'reason', 'by'],
+    ['release', 'key', 'since_index', 'expires'],
+  );
   let subject: Status['subject'];
   if (predicate.release !== undefined && predicate.key === undefined) {
     const { name, version } = shape(predicate.release, ['name', 'version'], [], malformed);
@@ -150,18 +210,26 @@ export function readStatus(payload: Bytes): Status {
     subject = { release: { name, version, component: take('component') } };
   } else if (predicate.key !== undefined && predicate.release === undefined) {
     const { namespace, keyid } = shape(predicate.key, ['namespace', 'keyid'], [], malformed);
-    if (!isText(namespace) || !isText(keyid) || take('key') !== `sha256:${keyid}`) throw malformed('its subject `key` is not its `keyid`');
+    if (!isText(namespace) || !isText(keyid) || take('key') !== `sha256:${keyid}`)
+      throw malformed('its subject `key` is not its `keyid`');
     subject = { key: { namespace, id: keyid } };
   } else {
     throw malformed('a status is of one `release` or of one `key`');
   }
   end();
-  const [registry, action, reason, by] = texts(predicate, 'registry', 'action', 'reason', 'by') as [string, string, string, string];
-  if (action !== 'yank' && action !== 'quarantine' && action !== 'revoke' && action !== 'lift') throw malformed('`action` is none');
+  const [registry, action, reason, by] = texts(predicate, 'registry', 'action', 'reason', 'by') as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  if (action !== 'yank' && action !== 'quarantine' && action !== 'revoke' && action !== 'lift')
+    throw malformed('`action` is none');
   const [sinceIndex, expires] = [optionalCount(predicate, 'since_index'), optionalCount(predicate, 'expires')];
   const isKey = 'key' in subject;
   if (isKey && (action === 'yank' || action === 'quarantine')) throw malformed(`a key has no \`${action}\``);
-  if (sinceIndex !== undefined && !(isKey && action === 'revoke')) throw malformed('only the revocation of a key has `since_index`');
+  if (sinceIndex !== undefined && !(isKey && action === 'revoke'))
+    throw malformed('only the revocation of a key has `since_index`');
   if (expires === undefined && action === 'quarantine') throw malformed('a quarantine has a day on which it ends');
   return { registry, subject, action, reason, sinceIndex, expires, by };
 }
@@ -180,7 +248,8 @@ async function readKeyset(payload: Bytes): Promise<Keyset> {
   const [namespace, reason] = texts(predicate, 'namespace', 'reason') as [string, string];
   if (take('name') !== (await digestOf(utf8(namespace)))) throw malformed('its subject `name` is not its namespace');
   end();
-  if (!isCount(version) || version === 0 || !isCount(threshold) || threshold === 0) throw malformed('`version` or `threshold` is no number');
+  if (!isCount(version) || version === 0 || !isCount(threshold) || threshold === 0)
+    throw malformed('`version` or `threshold` is no number');
   if (!Array.isArray(digits) || digits.length === 0 || digits.length > KEYSET_KEYS || threshold > digits.length) {
     throw malformed('its keys are not 1 to 16, and at least as many as its threshold');
   }
@@ -198,7 +267,11 @@ async function readKeyset(payload: Bytes): Promise<Keyset> {
  * Reads one version of a keyset from one bundle a signer: signed by the threshold of the keys before (or, where these were lost, by
  * the registry in their place) and by every new key. The codes of docs/spec/admission.md, `keyset-…`.
  */
-export async function acceptKeyset(previous: Keyset | undefined, bundles: Bundle[], registry: PublicKey): Promise<{ keyset: Keyset; recovered: boolean }> {
+export async function acceptKeyset(
+  previous: Keyset | undefined,
+  bundles: Bundle[],
+  registry: PublicKey,
+): Promise<{ keyset: Keyset; recovered: boolean }> {
   const [first] = bundles;
   if (!first) throw new Refusal('signature-missing', 'there is no signed statement');
   if (bundles.length > BUNDLES) throw new Refusal('bundle-too-many', `more than ${BUNDLES} bundles for one statement`);
@@ -207,8 +280,10 @@ export async function acceptKeyset(previous: Keyset | undefined, bundles: Bundle
   }
   const keyset = await readKeyset(first.payload);
   const expected = (previous?.version ?? 0) + 1;
-  if (previous && previous.namespace !== keyset.namespace) throw new Refusal('keyset-namespace', `the keyset is one of \`${keyset.namespace}\``);
-  if (keyset.version !== expected) throw new Refusal('keyset-version', `the keyset has version ${keyset.version}: expected ${expected}`);
+  if (previous && previous.namespace !== keyset.namespace)
+    throw new Refusal('keyset-namespace', `the keyset is one of \`${keyset.namespace}\``);
+  if (keyset.version !== expected)
+    throw new Refusal('keyset-version', `the keyset has version ${keyset.version}: expected ${expected}`);
   const old = previous?.keys ?? [];
   const signers = new Set<string>();
   for (const bundle of bundles) {
@@ -248,18 +323,29 @@ export interface Index {
 
 /** Reads the index of a package, as far as one release needs it. */
 export async function readIndex(payload: Bytes, atMost: number): Promise<Index> {
-  const { predicate, take, end } = read(payload, 'index', ['registry', 'name', 'log_size', 'issued', 'expires', 'releases'], ['deprecated', 'advisories'], atMost);
+  const { predicate, take, end } = read(
+    payload,
+    'index',
+    ['registry', 'name', 'log_size', 'issued', 'expires', 'releases'],
+    ['deprecated', 'advisories'],
+    atMost,
+  );
   const [registry, name] = texts(predicate, 'registry', 'name') as [string, string];
   if (take('name') !== `sha256:${hex(await sha256(utf8(name)))}`) throw malformed('its subject `name` is not its name');
   end();
   const { log_size: logSize, expires, releases } = predicate;
-  if (!isCount(logSize) || !isCount(expires) || !Array.isArray(releases)) throw malformed('`log_size`, `expires` or `releases` is of another kind');
+  if (!isCount(logSize) || !isCount(expires) || !Array.isArray(releases))
+    throw malformed('`log_size`, `expires` or `releases` is of another kind');
   return {
-    registry, name, logSize, expires,
+    registry,
+    name,
+    logSize,
+    expires,
     releases: releases.map((release) => {
       const known = ['version', 'component', 'oci_manifest', 'size', 'released_at', 'status'] as const;
       const { version, component, oci_manifest: ociManifest, size, status } = shape(release, known, [], malformed);
-      if (!isText(version) || !isText(component) || !isText(ociManifest) || !isCount(size) || !isText(status)) throw malformed('a release of it');
+      if (!isText(version) || !isText(component) || !isText(ociManifest) || !isCount(size) || !isText(status))
+        throw malformed('a release of it');
       return { version, component, ociManifest, size, status };
     }),
   };

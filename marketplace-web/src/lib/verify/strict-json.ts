@@ -38,7 +38,11 @@ class Reader {
     if (first === '[') return this.array(depth);
     if (first === '"') return this.string();
     if (first === '-' || (first !== undefined && first >= '0' && first <= '9')) return this.number();
-    for (const [word, value] of [['null', null], ['true', true], ['false', false]] as const) {
+    for (const [word, value] of [
+      ['null', null],
+      ['true', true],
+      ['false', false],
+    ] as const) {
       if (this.source.startsWith(word, this.at)) {
         this.at += word.length;
         return value;
@@ -117,7 +121,9 @@ class Reader {
   }
 
   private number(): number | bigint {
-    const found = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/.exec(this.source.slice(this.at, this.at + 400));
+    const found = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/.exec(
+      this.source.slice(this.at, this.at + 400),
+    );
     if (!found) throw this.malformed();
     const [digits] = found;
     this.at += digits.length;

@@ -68,7 +68,6 @@ test('the good package: bundle, encoding, signature and what it says', async () 
 test('the same, changed in one place each', async () => {
   const vector = read('publish.json');
   const key = await PublicKey.of(bytes(vector.public_key));
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   const rows: [string, (bundle: any) => void][] = [
     ['ok', () => undefined],
     ['bundle-media-type', (b) => (b.mediaType = 'application/vnd.dev.sigstore.bundle.v0.2+json')],

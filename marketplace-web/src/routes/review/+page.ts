@@ -16,7 +16,11 @@ export const load: PageLoad = async ({ fetch, url }) => {
     found.items.map(async (item) => {
       const page = await orErrorPage(orNone(registry.package(nameOf(item.name))));
       const audits = page?.trust.audits ?? [];
-      return { ...item, audits: audits.filter((audit) => audit.version === item.version).length, audited: audits[0]?.version ?? undefined };
+      return {
+        ...item,
+        audits: audits.filter((audit) => audit.version === item.version).length,
+        audited: audits[0]?.version ?? undefined,
+      };
     }),
   );
   return { queue, next: found.next ?? undefined };

@@ -18,5 +18,10 @@ export const load: PageLoad = async ({ fetch, url }) => {
     isFirst ? undefined : orErrorPage(registry.search(first)),
   ]);
   const { facets, total } = summed ?? found;
-  return { found, total, isFirst, facets: FACETS.flatMap((name) => (facets?.[name]?.length ? [{ name, values: facets[name] }] : [])) };
+  return {
+    found,
+    total,
+    isFirst,
+    facets: FACETS.flatMap((name) => (facets?.[name]?.length ? [{ name, values: facets[name] }] : [])),
+  };
 };
