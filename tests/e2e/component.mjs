@@ -1,7 +1,7 @@
 // The same component with another manifest: a newer release, or another package, without building it anew.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from 'node:fs';
 
-const MANIFEST = "jackfield:manifest";
+const MANIFEST = 'jackfield:manifest';
 
 /** Writes a copy whose manifest is changed. */
 export function evolve(from, to, change) {
@@ -12,16 +12,10 @@ export function evolve(from, to, change) {
     const [size, start] = number(bytes, at + 1);
     const body = bytes.subarray(start, start + size);
     const [length, from] = id === 0 ? number(body, 0) : [0, 0];
-    if (
-      id === 0 &&
-      body.subarray(from, from + length).toString() === MANIFEST
-    ) {
+    if (id === 0 && body.subarray(from, from + length).toString() === MANIFEST) {
       const manifest = JSON.parse(body.subarray(from + length).toString());
       change(manifest);
-      const next = Buffer.concat([
-        body.subarray(0, from + length),
-        Buffer.from(JSON.stringify(manifest)),
-      ]);
+      const next = Buffer.concat([body.subarray(0, from + length), Buffer.from(JSON.stringify(manifest))]);
       parts.push(Buffer.from([0]), leb(next.length), next);
     } else {
       parts.push(bytes.subarray(at, start + size));

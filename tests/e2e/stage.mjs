@@ -1,17 +1,14 @@
 // What every story stands on: a seeded registry, the pages in front of it, a browser, and people with profiles of their own.
-import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { chromium } from "playwright-core";
-import { front } from "./front.mjs";
-import { PASSWORD, Registry } from "./registry.mjs";
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { front } from './front.mjs';
+import { PASSWORD, Registry } from './registry.mjs';
 
-const AXE = readFileSync(
-  createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
-  "utf8",
-);
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 function told(name, fallback) {
   const value = process.env[name] ?? fallback;
@@ -22,25 +19,21 @@ function told(name, fallback) {
 export class Stage {
   static async open() {
     const stage = new Stage();
-    stage.folder = mkdtempSync(join(tmpdir(), "jackfield-web-"));
+    stage.folder = mkdtempSync(join(tmpdir(), 'jackfield-web-'));
     stage.shots = process.env.JACKFIELD_TEST_SCREENSHOTS;
     if (stage.shots) mkdirSync(stage.shots, { recursive: true });
-    stage.registry = new Registry(
-      told("JACKFIELD_TEST_BINARY"),
-      told("JACKFIELD_TEST_CONNECTORS"),
-      stage.folder,
-    );
+    stage.registry = new Registry(told('JACKFIELD_TEST_BINARY'), told('JACKFIELD_TEST_CONNECTORS'), stage.folder);
     await stage.registry.start();
     // Where the registry shows the pages itself, nothing stands in front of it.
     if (process.env.JACKFIELD_TEST_MOUNTED) {
       stage.url = stage.registry.url;
     } else {
-      stage.front = await front(stage.registry.url, told("JACKFIELD_TEST_WEB"));
+      stage.front = await front(stage.registry.url, told('JACKFIELD_TEST_WEB'));
       stage.url = stage.front.url;
     }
     stage.browser = await chromium.launch({
-      executablePath: told("JACKFIELD_TEST_CHROMIUM", "/usr/bin/chromium"),
-      args: ["--no-sandbox", "--disable-gpu"],
+      executablePath: told('JACKFIELD_TEST_CHROMIUM', '/usr/bin/chromium'),
+      args: ['--no-sandbox', '--disable-gpu'],
     });
     await stage.registry.seed();
     return stage;
@@ -54,21 +47,21 @@ export class Stage {
   }
 
   /** Somebody with a browser of his own. What his pages complain about is kept. */
-  async person({ width = 1280, theme = "light", ...more } = {}) {
+  async person({ width = 1280, theme = 'light', ...more } = {}) {
     const context = await this.browser.newContext({
       viewport: { width, height: 900 },
       colorScheme: theme,
-      reducedMotion: "reduce",
+      reducedMotion: 'reduce',
       baseURL: this.url,
-      permissions: ["clipboard-read", "clipboard-write"],
+      permissions: ['clipboard-read', 'clipboard-write'],
       ...more,
     });
     const page = await context.newPage();
     page.setDefaultTimeout(15_000);
     const complaints = [];
-    await page.exposeFunction("complain", (text) => complaints.push(text));
+    await page.exposeFunction('complain', (text) => complaints.push(text));
     await page.addInitScript(() => {
-      addEventListener("securitypolicyviolation", (event) =>
+      addEventListener('securitypolicyviolation', (event) =>
         complain(`policy: ${event.violatedDirective} ${event.blockedURI}`),
       );
       window.shift = 0;
@@ -76,15 +69,12 @@ export class Stage {
         list.getEntries().forEach((entry) => {
           if (!entry.hadRecentInput) window.shift += entry.value;
         }),
-      ).observe({ type: "layout-shift", buffered: true });
+      ).observe({ type: 'layout-shift', buffered: true });
     });
-    page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
-    page.on("console", (message) => {
+    page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
+    page.on('console', (message) => {
       // Chromium says so of every answer that is no 2xx; what the page makes of it is what counts.
-      if (
-        ["error", "warning"].includes(message.type()) &&
-        !message.text().startsWith("Failed to load resource")
-      )
+      if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource'))
         complaints.push(`console: ${message.text()}`);
     });
     return Object.assign(page, { complaints });
@@ -92,11 +82,11 @@ export class Stage {
 
   async signedIn(user, options) {
     const page = await this.person(options);
-    await page.goto("/sign-in");
-    await page.getByLabel("User").fill(user);
-    await page.getByLabel("Password").fill(PASSWORD);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.waitForURL("**/account");
+    await page.goto('/sign-in');
+    await page.getByLabel('User').fill(user);
+    await page.getByLabel('Password').fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.waitForURL('**/account');
     return page;
   }
 }
@@ -108,8 +98,8 @@ export async function open(page, path) {
 }
 
 export async function settled(page) {
-  await page.waitForLoadState("networkidle");
-  await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+  await page.waitForLoadState('networkidle');
+  await page.locator('[aria-busy=true]').waitFor({ state: 'detached' });
 }
 
 /** WCAG 2.2 AA, as far as a program can tell. */
@@ -117,21 +107,11 @@ export async function assertAccessible(page, where) {
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() =>
     axe.run(document, {
-      runOnly: [
-        "wcag2a",
-        "wcag2aa",
-        "wcag21a",
-        "wcag21aa",
-        "wcag22aa",
-        "best-practice",
-      ],
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
     }),
   );
   assert.deepEqual(
-    violations.map(
-      ({ id, nodes }) =>
-        `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`,
-    ),
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`),
     [],
     where,
   );
@@ -139,10 +119,6 @@ export async function assertAccessible(page, where) {
 
 /** Nothing is wider than the window. */
 export async function assertFits(page, where) {
-  const over = await page.evaluate(
-    () =>
-      document.documentElement.scrollWidth -
-      document.documentElement.clientWidth,
-  );
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.equal(over, 0, `${where} is ${over} px too wide`);
 }
