@@ -13,6 +13,7 @@ mod registry;
 mod run;
 mod server;
 mod test;
+mod web;
 
 use std::process::ExitCode;
 

@@ -63,6 +63,22 @@ fn npm(name: &str, from: &str, scripts: &[&str], package: &str) -> Result<Option
     Ok(Some(folder))
 }
 
+/// The locked packages of a folder of ours, in that folder; whether there is Node to have them by.
+pub(crate) fn npm_packages(folder: &std::path::Path) -> Result<bool, Failure> {
+    if !works(command("node").arg("--version")) || !works(command("npm").arg("--version")) {
+        return Ok(false);
+    }
+    // npm keeps a copy of the lock file that it has installed.
+    let wanted = std::fs::metadata(folder.join("package-lock.json"))?.modified()?;
+    let installed = std::fs::metadata(folder.join("node_modules/.package-lock.json")).and_then(|it| it.modified());
+    if installed.is_ok_and(|installed| installed >= wanted) {
+        return Ok(true);
+    }
+    let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    run(command("npm").args(arguments).current_dir(folder))?;
+    Ok(true)
+}
+
 /// A browser that tests can drive: Debian's, or the one that `JACKFIELD_TEST_CHROMIUM` names.
 pub(crate) fn chromium() -> Option<std::path::PathBuf> {
     let named = std::env::var_os("JACKFIELD_TEST_CHROMIUM").map(std::path::PathBuf::from);

@@ -3,6 +3,7 @@
 use crate::{
     Failure, need,
     run::{cargo, command, jackfield, root, run, target, works},
+    web,
 };
 
 /// Every test there is.
@@ -67,6 +68,8 @@ pub(crate) fn test() -> Result<(), Failure> {
         );
     }
 
+    let pages = web::build()?;
+
     // The tests that run other people's verifiers fail without them, unless told that they are missing.
     let told = |command: &mut std::process::Command| {
         match &python {
@@ -116,6 +119,12 @@ pub(crate) fn test() -> Result<(), Failure> {
     run(&mut jackfield())?;
     for connector in ["connectors/csv", "connectors/github", "connectors/http"] {
         run(command(target().join("debug/jackfield")).args(["test", connector]))?;
+    }
+    if pages {
+        web::check()?;
+        if let Some(chromium) = &chromium {
+            web::stories(chromium)?;
+        }
     }
     Ok(())
 }
