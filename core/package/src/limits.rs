@@ -141,6 +141,9 @@ pub const CHECKS: usize = 512;
 /// Releases in a package's signed index: one a day for 13 years.
 pub const INDEX_RELEASES: usize = 5_000;
 
+/// Versions that are named to who asked for one that is not there: as many as a person takes in at a glance.
+pub const VERSIONS_SHOWN: usize = 8;
+
 /// Advisories that stand against one package: beyond, its author has other worries than one more.
 pub const INDEX_ADVISORIES: usize = 64;
 

@@ -87,7 +87,7 @@ impl Against {
             .iter()
             .find(|release| release.component == package.digest && release.status != ReleaseStatus::Released);
         let Some(release) = taken else { return Ok(None) };
-        let enabled = Some(context.host()?.installation(&package.name)?.enabled);
+        let enabled = is_enabled(&package.name, context)?;
         Ok(Some(Self { remembered: true, enabled, ..Self::new(package.name.clone(), release, None, &index) }))
     }
 
@@ -183,6 +183,15 @@ impl Against {
     }
 }
 
+/// Whether an installation may run; none: there is none.
+fn is_enabled(name: &PackageName, context: &Context) -> Result<Option<bool>, Failed> {
+    match context.host()?.installation(name) {
+        Ok(installation) => Ok(Some(installation.enabled)),
+        Err(jackfield_host::Error::NotInstalled { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Supply<'_> {
     /// What is known against the release of this package that is installed from here, by the index; switches it off if it was revoked
     /// and the policy says so.
@@ -195,7 +204,7 @@ impl Supply<'_> {
         match index.releases.iter().find(here) {
             Some(release) if release.status != ReleaseStatus::Released => {
                 let word = self.word(&index.name, release).await;
-                self.heed(Against::new(index.name.clone(), release, word, index)).map(Some)
+                self.heed(Against::new(index.name.clone(), release, word, index))
             }
             _ => Ok(None),
         }
@@ -215,7 +224,7 @@ impl Supply<'_> {
         let seen = self.trusted.seen(&self.registry, &index.name)?;
         let said = taken_back(&index.name, release.component, evidence, &self.admitting(&seen, None, false)?);
         let Ok(Some(said)) = said else { return Ok(None) };
-        self.heed(Against::new(index.name.clone(), release, Some(Word { said, at: None }), index)).map(Some)
+        self.heed(Against::new(index.name.clone(), release, Some(Word { said, at: None }), index))
     }
 
     /// A refusal of what was taken back, with the reason.
@@ -237,12 +246,13 @@ impl Supply<'_> {
         }
     }
 
-    fn heed(&self, mut against: Against) -> Result<Against, Failed> {
-        against.enabled = Some(self.context.host()?.installation(&against.name)?.enabled);
+    /// What is locked may be installed no more: then there is nothing to tell of and to switch off.
+    fn heed(&self, mut against: Against) -> Result<Option<Against>, Failed> {
+        against.enabled = is_enabled(&against.name, self.context)?;
         if self.policy.when_revoked == WhenRevoked::Disable && against.is_revoked_in_log() {
             against.disable(self.context)?;
         }
-        Ok(against)
+        Ok(Some(against).filter(|against| against.enabled.is_some()))
     }
 
     /// The statement that took a release back; none if the registry shows none that counts.

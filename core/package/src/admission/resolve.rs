@@ -11,14 +11,13 @@ use super::{
 use crate::{
     Digest, PackageName, Refusal,
     advisory::Advisory,
+    limits::VERSIONS_SHOWN,
     statement::{Bundle, IndexRelease, IndexStatement, ReleaseStatus, quorum},
     verify::{Step, StepLog},
 };
 
 /// How far the registry's clock may be ahead, in microseconds.
 const SKEW: i64 = 600_000_000;
-/// Versions that a refusal names: as many as a person takes in at a glance.
-const VERSIONS_SHOWN: usize = 8;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

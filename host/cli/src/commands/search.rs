@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jackfield_package::PackageName;
+use jackfield_package::{PackageName, limits::VERSIONS_SHOWN};
 use reqwest::Url;
 use serde_json::Value;
 
@@ -19,8 +19,6 @@ use crate::{
 
 /// Packages of a search whose versions are looked at for what was taken back: a request each.
 const LOOKED_INTO: usize = 3;
-/// Versions that are named to who asked for one that is not there.
-const VERSIONS_SHOWN: usize = 8;
 
 pub(crate) async fn search(flags: flags::Search, context: &Context) -> Done {
     let remote = Remote::open(&flags.registry, context)?;

@@ -43,7 +43,11 @@ pub(crate) async fn run(flags: flags::Status, context: &Context) -> Done {
         context.ui.note("Nothing is installed from a registry.");
     }
     let bad: Vec<&Looked<'_>> = found.iter().filter(|looked| !looked.is_good()).collect();
-    let Some(first) = bad.first() else { return Ok(()) };
+    let Some(first) = bad.first() else {
+        // Who wants it switched off must know that nobody could be asked whether to.
+        let unreached = found.into_iter().find_map(|looked| looked.since?.verdict.err());
+        return unreached.filter(|_| flags.disable_revoked).map_or(Ok(()), Err);
+    };
     let names: Vec<String> = bad.iter().map(|looked| looked.package.name.to_string()).collect();
     let hint = first.against().map_or_else(|| format!("jackfield disable {}", first.package.name), Against::hint);
     Err(Refusal::new("status-bad", format!("what is installed was taken back or does not hold: {}", names.join(", ")))

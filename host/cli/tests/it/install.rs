@@ -78,6 +78,9 @@ fn what_is_published_here_is_installed_there() {
     let status = desk.json("home", &["status"]);
     assert_eq!((&status["packages"][0]["ok"], &status["packages"][0]["reached"]), (&json!(true), &json!(false)));
 
+    let blind = desk.run("home", &["status", "--disable-revoked"]);
+    assert_eq!(blind.error(), (1, "registry-unreachable".to_owned()), "nobody could say what was revoked");
+
     // And what is kept is looked at: another component, or other evidence, is found out.
     let digest = status_digest(&desk);
     let evidence = desk.path("home").join("admitted").join(&digest).join("evidence.json");
