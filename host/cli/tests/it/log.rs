@@ -29,7 +29,7 @@ fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A document that the registry gives to anybody.
-fn get(server: &Server, path: &str) -> Value {
+pub(crate) fn get(server: &Server, path: &str) -> Value {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -1,8 +1,12 @@
 //! Taking releases back: yank, quarantine, revoke, lift, deprecate, and what hosts make of it.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::kit::{Desk, Ran, Server, on_each_database};
+use crate::{
+    kit::{Desk, Ran, Server, on_each_database},
+    log::get,
+};
 
 /// As the publisher, with the namespace's key.
 fn owner(desk: &Desk, verb: &str, release: &str) -> Ran {
@@ -10,11 +14,18 @@ fn owner(desk: &Desk, verb: &str, release: &str) -> Ran {
     desk.run("ada", &[&[verb, release][..], &signed].concat())
 }
 
-/// Until the log has it and the release stands as it says.
+/// Until the log has it and the release stands as it says, in the index too: that is what hosts go by, and it follows a moment
+/// later.
+#[track_caller]
 fn becomes(desk: &Desk, server: &Server, version: &str, state: &str) {
     desk.until("nobody", server, |said| {
         let releases = said["package"]["releases"].as_array().unwrap();
+        let index = get(server, "/v1/index/acme/echo");
+        let payload = STANDARD.decode(index["dsseEnvelope"]["payload"].as_str().unwrap()).unwrap();
+        let index: Value = serde_json::from_slice(&payload).unwrap();
+        let indexed = index["predicate"]["releases"].as_array().unwrap();
         releases.iter().any(|release| release["version"] == version && release["state"] == state)
+            && indexed.iter().any(|release| release["version"] == version && release["status"] == state)
     });
 }
 
