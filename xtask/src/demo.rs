@@ -4,9 +4,12 @@
 //! What is the same on every run goes to stdout, and stands in README.md word for word. What differs (progress, figures) goes
 //! to stderr.
 
+mod account;
+
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -65,6 +68,7 @@ pub(crate) fn demo() -> Result<(), Failure> {
     story.limited("spin", "fuel", "a guest that computes for ever is stopped by fuel")?;
     story.limited("hoard", "memory-bytes", "a guest that asks for ever more memory is stopped by its limit")?;
 
+    story.connect()?;
     story.publish(&csv, &http, &github)?;
     story.end()
 }
@@ -109,29 +113,41 @@ impl Story {
 
     /// The same, as somebody else: each home is another person's machine.
     fn jackfield_at(&mut self, home: &str, words: &[&str]) -> Result<Step<'_>, Failure> {
-        let mut command = std::process::Command::new(&self.binary);
+        eprintln!("    $ jackfield {}", words.join(" "));
+        let output = self.command(home, words).output();
+        let output = output.map_err(|error| format!("`{}` could not be run: {error}", self.binary.display()))?;
+        Ok(self.step(words, &output))
+    }
+
+    fn command(&self, home: &str, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
         command.current_dir(root()).args(words).args(["--output", "json"]);
         command.env("JACKFIELD_HOME", self.folder.join(home));
         command.env("JACKFIELD_PASSPHRASE_FILE", self.folder.join("passphrase"));
-        command.stdin(std::process::Stdio::null());
-        let shown = format!("jackfield {}", words.join(" "));
-        eprintln!("    $ {shown}");
-        let output =
-            command.output().map_err(|error| format!("`{}` could not be run: {error}", self.binary.display()))?;
+        let authority = self.folder.join("authority.pem");
+        if authority.exists() {
+            command.env("JACKFIELD_CA_FILE", authority);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// What a command that has ended answered.
+    fn step(&mut self, words: &[&str], output: &Output) -> Step<'_> {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         // Notes may go before the error, one JSON document a line.
         let mut error = stderr
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .map(|line| line["error"].clone());
-        Ok(Step {
+        Step {
             answer: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
             error: error.rfind(|error| !error.is_null()).unwrap_or(Value::Null),
             code: output.status.code().unwrap_or(-1),
             stderr,
-            shown,
+            shown: format!("jackfield {}", words.join(" ")),
             story: self,
-        })
+        }
     }
 
     fn build(&mut self, project: &str) -> Result<Component, Failure> {

@@ -8,10 +8,14 @@
 //! ```
 
 mod demo;
+mod http;
 mod need;
+mod person;
+mod provider;
 mod registry;
 mod run;
 mod server;
+mod service;
 mod test;
 mod web;
 

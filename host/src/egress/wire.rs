@@ -175,6 +175,11 @@ impl Wire {
             return Err(HttpError::HttpUpgradeFailed.into());
         }
         let (mut parts, incoming) = response.into_parts();
+        if destination.credentials.iter().any(|binding| !binding.needs_body()) && is_compressed(&parts.headers) {
+            let reason = "the service compresses its answer although it was asked not to, and what is compressed can't be searched \
+                          for the credential";
+            return Err(Refused { sent: true, ..Refused::new(Layer::Credential, reason) }.into());
+        }
         attached.clean_headers(&mut parts.headers);
         let lease = Some(Lease::new(connection, self.pool.clone(), destination));
         let body = ResponseBody { incoming, lease, cleaner: attached.cleaner(), trailers: None, attached };
@@ -270,6 +275,11 @@ fn to_origin_form(destination: &Destination, request: &mut http::Request<Body>) 
         request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     Ok(())
+}
+
+/// Whether the body is other than what is meant (RFC 9110 section 8.4).
+fn is_compressed(headers: &http::HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// The request with its body at hand.

@@ -30,6 +30,7 @@ pub struct TestHost {
 pub struct TestHostBuilder {
     resolver: Option<Arc<dyn Resolve>>,
     roots: Vec<CertificateDer<'static>>,
+    database: Option<String>,
 }
 
 impl TestHost {
@@ -97,6 +98,13 @@ impl TestHostBuilder {
         self
     }
 
+    /// Connections are kept in that database, not in a file of the home.
+    #[must_use]
+    pub fn database(mut self, url: &str) -> Self {
+        self.database = Some(url.to_owned());
+        self
+    }
+
     /// The host.
     ///
     /// # Panics
@@ -109,6 +117,9 @@ impl TestHostBuilder {
         }
         if !self.roots.is_empty() {
             builder = builder.root_certificates(self.roots);
+        }
+        if let Some(database) = self.database {
+            builder = builder.database(database);
         }
         TestHost { host: builder.build().expect("a host"), home }
     }

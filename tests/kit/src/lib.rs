@@ -4,6 +4,7 @@
 //! user sees. What the guest does is one of the [`programs`]; whom it talks to is an [`HttpServer`] on loopback that keeps
 //! every byte it was sent; what names mean is a [`FakeResolver`]'s word.
 
+pub mod canary;
 pub mod host;
 pub mod package;
 pub mod people;
@@ -12,6 +13,7 @@ pub mod resolver;
 pub mod server;
 pub mod tls;
 
+pub use canary::Canaries;
 pub use host::{Installed, Installing, TestHost};
 pub use package::{PackageBuilder, publisher, trust};
 pub use people::{Browser, OpenIdProvider};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{
     ServerConfig,
@@ -33,6 +34,12 @@ impl Authority {
     /// The root certificate.
     pub fn root(&self) -> CertificateDer<'static> {
         self.root.clone()
+    }
+
+    /// The same as a file has it.
+    pub fn root_pem(&self) -> String {
+        let base64 = STANDARD.encode(&self.root);
+        format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n")
     }
 
     /// What a server with a certificate for `names` (DNS names or addresses) accepts connections with.

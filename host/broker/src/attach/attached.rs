@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE},
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, uri::PathAndQuery};
 use jackfield_package::{Label, Refusal};
@@ -180,16 +183,30 @@ pub(super) fn forms(form: &Form, secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
     if matches!(form, Form::Sigv4(_)) {
         plain.extend(secret.expose().split(|byte| *byte == b':').skip(1).map(|part| Zeroizing::new(part.to_vec())));
     }
-    let mut all = Vec::new();
-    for plain in plain {
-        all.push(Zeroizing::new(encode_query(&plain).as_bytes().to_vec()));
-        all.extend(as_json(&plain));
-        all.push(plain);
-    }
+    let mut all: Vec<_> = plain.iter().flat_map(|plain| as_json(plain)).collect();
+    // What stands on the wire, and base64 of it, in which some services repeat a whole request.
+    let mut sent: Vec<_> = plain.iter().map(|plain| Zeroizing::new(encode_query(plain).as_bytes().to_vec())).collect();
+    sent.extend(plain);
     if matches!(form, Form::Basic) {
-        all.push(Zeroizing::new(STANDARD.encode(secret.expose()).into_bytes()));
+        sent.push(Zeroizing::new(STANDARD.encode(secret.expose()).into_bytes()));
+    }
+    for sent in sent {
+        all.extend(as_base64(&sent));
+        all.push(sent);
     }
     all
+}
+
+/// As base64 writes it, whatever stands before and after it: those characters that are made of nothing else.
+pub(crate) fn as_base64(plain: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    [STANDARD, URL_SAFE].into_iter().flat_map(move |alphabet| {
+        (0..3).map(move |before| {
+            let shifted = Zeroizing::new([&[0; 3][..before], plain].concat());
+            let encoded = Zeroizing::new(alphabet.encode(&*shifted));
+            let own = (8 * before).div_ceil(6)..8 * shifted.len() / 6;
+            Zeroizing::new(encoded.as_bytes()[own].to_vec())
+        })
+    })
 }
 
 /// As JSON writers escape it: `/` as it is or as `\/`, and for HTML's sake.

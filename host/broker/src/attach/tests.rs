@@ -51,6 +51,26 @@ fn whatever_form_a_service_repeats_it_in_is_blotted_out() {
 }
 
 #[test]
+fn base64_of_it_is_blotted_out_wherever_in_the_text_it_stands() {
+    use base64::{Engine as _, engine::general_purpose::*};
+    let attached = attached(binding(AuthType::Bearer, Attach::default()), SECRET);
+    for before in ["", "?", "??", "Bearer ", "user:"] {
+        for after in ["", "~", "~~", "\r\nx: y"] {
+            let text = format!("{before}{SECRET}{after}");
+            for repeated in [STANDARD.encode(&text), STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
+                let mut cleaner = attached.cleaner().unwrap();
+                let mut clean = cleaner.clean(repeated.as_bytes());
+                clean.extend(cleaner.finish());
+                assert_eq!(clean.len(), repeated.len());
+                // Of the secret's own bytes, at most the first and the last share a character with others.
+                let left = clean.iter().filter(|byte| **byte == b'*').count();
+                assert!(left >= (SECRET.len() * 8 - 10) / 6, "{}", String::from_utf8(clean).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
 fn headers_that_come_back_tell_nothing_neither_in_name_nor_in_value() {
     let attached = attached(binding(AuthType::Bearer, Attach::default()), "canary-0a1b2c3d");
     let mut headers = http::HeaderMap::new();

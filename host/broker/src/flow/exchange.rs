@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jackfield_package::Refusal;
 use serde_json::Value;
+use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
 use super::{
@@ -15,8 +16,9 @@ use super::{
     outcome::{Declined, shown},
 };
 use crate::{
+    attach::as_base64,
     clock::Micros,
-    limits::{CLOCK_SKEW_S, TOKEN_LIFETIME_S},
+    limits::{CLOCK_SKEW_S, SECRET_BYTES_LEAST, TOKEN_LIFETIME_S},
     provider::{Answer, AuthMethod, Body, Provider},
     sender::{Reach, Sender},
     token::TokenSet,
@@ -187,13 +189,22 @@ impl Answered {
 
     /// A provider's words for a person's eyes: bounded, on one line, without the secrets of the request.
     fn clean(&self, words: &str) -> String {
-        let blotted = self
-            .secrets
-            .iter()
-            .filter(|secret| !secret.is_empty())
-            .fold(words.to_owned(), |words, secret| words.replace(secret.as_str(), "*"));
+        let spelled = self.secrets.iter().filter(|secret| !secret.is_empty()).flat_map(|secret| spellings(secret));
+        let blotted = spelled.fold(words.to_owned(), |words, secret| words.replace(secret.as_str(), "*"));
         shown(&blotted)
     }
+}
+
+/// A secret as a request may be repeated: as it is, as it stood in a form, and base64 of either, as in a header.
+fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
+    let in_a_form = Zeroizing::new(byte_serialize(secret.as_bytes()).collect::<String>());
+    let plain = [Zeroizing::new(secret.to_owned()), in_a_form];
+    let in_base64 = plain.iter().flat_map(|plain| as_base64(plain.as_bytes()));
+    let in_base64: Vec<_> = in_base64
+        .filter(|core| core.len() >= SECRET_BYTES_LEAST)
+        .map(|core| Zeroizing::new(String::from_utf8_lossy(&core).into_owned()))
+        .collect();
+    plain.into_iter().chain(in_base64).collect()
 }
 
 /// Text or number.
@@ -219,6 +230,8 @@ fn scopes(value: &Value, provider: &Provider, answer: &Answer) -> Option<Vec<Str
     let is_separator =
         |c: char| c.is_whitespace() || separators.iter().flatten().any(|separator| separator.contains(c));
     match value {
+        // Says nothing: apps of GitHub have permissions instead of scopes, and their tokens come with an empty text.
+        Value::String(text) if text.is_empty() => None,
         Value::String(text) => Some(text.split(is_separator).filter(|scope| !scope.is_empty()).map(shown).collect()),
         Value::Array(list) => Some(list.iter().filter_map(Value::as_str).map(shown).collect()),
         _ => None,

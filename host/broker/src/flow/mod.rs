@@ -177,6 +177,17 @@ impl Flows {
         refresh: &Secret,
         client: Option<&Secret>,
     ) -> Result<TokenSet, TokenError> {
+        self.refresh_beside(terms, refresh, client, None).await
+    }
+
+    /// The same, and whatever the provider says does not repeat the token that there is, either.
+    async fn refresh_beside(
+        &self,
+        terms: &Terms,
+        refresh: &Secret,
+        client: Option<&Secret>,
+        access: Option<&Secret>,
+    ) -> Result<TokenSet, TokenError> {
         let provider = self.provider(terms)?;
         if provider.refresh.kind == RefreshKind::None {
             return Err(not_offered_by(&provider, "new tokens without a person's consent").into());
@@ -189,6 +200,9 @@ impl Flows {
         }
         let mut form = Form::grant("refresh_token");
         form.secret("refresh_token", refresh)?;
+        if let Some(access) = access {
+            form.note(access.expose_str()?);
+        }
         form.extend(&provider.refresh.parameters);
         let answer = provider.refresh.answer.as_ref().unwrap_or(&provider.token.answer);
         Ok(exchange.tokens(form, answer).await?)
@@ -233,7 +247,7 @@ impl TokenSource for Flows {
             (GrantKind::ClientCredentials, _) => self.client_credentials(terms, client).await,
             (GrantKind::JwtBearer, _) => self.jwt_bearer(terms, client).await,
             (GrantKind::AuthorizationCode | GrantKind::DeviceCode, Some(refresh)) => {
-                self.refresh(terms, refresh, client).await
+                self.refresh_beside(terms, refresh, client, held.access.as_ref()).await
             }
             (GrantKind::AuthorizationCode | GrantKind::DeviceCode, None) => {
                 Err(Refusal::new("refresh-token-missing", "the provider gave no refresh token with this connection")

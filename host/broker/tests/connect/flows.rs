@@ -50,6 +50,8 @@ async fn a_token_answer_is_read_where_each_provider_puts_things() {
     assert_eq!((github.expires_in_s, github.refresh_expires_in_s), (Some(28_800), Some(15_897_600)));
     assert_eq!(scopes_of(&github), ["repo", "gist"]);
     assert_eq!(github.account.as_deref(), Some("octocat (583231)"));
+    let app = exchanged("github", r#"{"access_token":"a","expires_in":28800,"scope":""}"#).await;
+    assert_eq!(app.scopes, None, "an app of GitHub has permissions, and no scope is missing");
     let hubspot =
         exchanged("hubspot", r#"{"access_token":"a","scopes":["crm","oauth"],"hub_id":7,"expires_in":1800.0}"#).await;
     assert_eq!((scopes_of(&hubspot), hubspot.account.as_deref()), (vec!["crm", "oauth"], Some("7")));
@@ -114,6 +116,10 @@ async fn no_error_repeats_a_secret_or_steers_a_terminal() {
     assert_eq!(error.refusal.message, "Google no longer takes this code or token: invalid_grant: * of *[2J is bad");
     let error = refreshed("google", Next::Json(400, r#"{"error":"canary-refresh-token"}"#)).await.refusal();
     assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+    // In base64 as it stood in a header, and the token that is to be renewed.
+    let words = r#"{"error":"x","message":"Y2xpZW50OmNhbmFyeS1jbGllbnQtc2VjcmV0, canary-access-token"}"#;
+    let error = refreshed("notion", Next::Json(400, words)).await.refusal();
+    assert_eq!(error.refusal.message, "Notion refuses: x: Y2xpZW50Om*, *", "{error:?}");
     // Basic: the secret goes in a header, and is known nevertheless.
     let error =
         refreshed("notion", Next::Json(400, r#"{"error":"x","message":"canary-client-secret"}"#)).await.refusal();

@@ -4,10 +4,12 @@
 mod accounts;
 mod advisories;
 mod audits;
+mod canary;
 mod cassettes;
 mod conformance;
 mod crash;
 mod full_disk;
+mod github;
 mod home;
 mod install;
 mod kit;

@@ -192,7 +192,7 @@ fn guests_and_hosts_share_no_workspace() {
     let members: Vec<_> =
         metadata["packages"].as_array().unwrap().iter().map(|package| package["name"].as_str().unwrap()).collect();
     assert!(members.contains(&"jackfield-host"));
-    for absent in ["jackfield-csv", "jackfield-http", "jackfield-github", "program", "misbehave"] {
+    for absent in ["jackfield-csv", "jackfield-http", "jackfield-github", "program", "misbehave", "issues"] {
         assert!(!members.contains(&absent), "{absent} must not be a member of the hosts' workspace");
     }
 }

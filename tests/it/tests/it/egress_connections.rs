@@ -18,22 +18,25 @@ use serde_json::json;
 
 use crate::outcome::{answer, denial_of};
 
-const FIRST: &str = "canary-first-4e1f0a";
+pub(crate) const FIRST: &str = "canary-first-4e1f0a";
 const SECOND: &str = "canary-second-9b7c2d";
 const REFRESH: &str = "canary-refresh-51d3e8";
 
 /// A service that knows one token at a time, its provider, and a host that reaches both.
-struct World {
-    service: HttpServer,
+pub(crate) struct World {
+    /// `api.example.com`, where the credential belongs.
+    pub(crate) service: HttpServer,
     provider: HttpServer,
-    host: TestHost,
+    /// `other.example.com`, which is granted as well, and where no credential belongs.
+    pub(crate) other: HttpServer,
+    pub(crate) host: TestHost,
     /// How often the provider was asked.
     asked: Arc<AtomicUsize>,
 }
 
 impl World {
     /// `provider` answers refreshes.
-    async fn new(
+    pub(crate) async fn new(
         service: impl Fn(&Received) -> Reply + Send + Sync + 'static,
         provider: impl Fn(usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -45,7 +48,9 @@ impl World {
         })
         .await;
         let service = HttpServer::start_tls(&authority, &["api.example.com"], service).await;
-        let resolver = FakeResolver::new(&[("api.example.com", "127.0.0.1"), ("id.example.com", "127.0.0.1")]);
+        let other = HttpServer::start_tls(&authority, &["other.example.com"], |_| Reply::text("other")).await;
+        let names = ["api.example.com", "id.example.com", "other.example.com"];
+        let resolver = FakeResolver::new(&names.map(|name| (name, "127.0.0.1")));
         let host = TestHost::builder().resolver(resolver).root(authority.root()).start();
         let entry = format!(
             "name = \"ours\"\ntitle = \"Ours\"\ndocs = \"https://id.example.com/docs\"\nread = \"2026-11-21\"\n\
@@ -57,15 +62,16 @@ impl World {
         );
         std::fs::create_dir_all(host.home().join("providers")).unwrap();
         std::fs::write(host.home().join("providers/ours.toml"), entry).unwrap();
-        Self { service, provider, host, asked }
+        Self { service, provider, other, host, asked }
     }
 
     /// The program, with an `auth` entry bound to a connection that holds these tokens.
-    async fn connected(&self, auth: (AuthType, Attach), tokens: TokenSet) -> (Installed<'_>, ConnectionId) {
+    pub(crate) async fn connected(&self, auth: (AuthType, Attach), tokens: TokenSet) -> (Installed<'_>, ConnectionId) {
         let program = self
             .host
             .program(programs::FETCH)
             .allows("GET,POST https://api.example.com:* via 127.0.0.1")
+            .allows("GET,POST https://other.example.com:* via 127.0.0.1")
             .manifest(|manifest| {
                 manifest.auth.push(Auth {
                     id: "account".parse().unwrap(),
@@ -117,7 +123,7 @@ fn ada() -> Caller {
     Caller::local("ada")
 }
 
-fn tokens(access: &str, refresh: Option<&str>) -> TokenSet {
+pub(crate) fn tokens(access: &str, refresh: Option<&str>) -> TokenSet {
     let secret = |text: &str| Secret::new(text.as_bytes().to_vec()).unwrap();
     TokenSet { refresh: refresh.map(secret), ..TokenSet::of(secret(access)) }
 }

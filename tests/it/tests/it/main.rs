@@ -3,11 +3,15 @@
 
 #[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 mod architecture;
+#[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+mod canary;
 mod egress_addresses;
 #[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 mod egress_connections;
 mod egress_credentials;
 mod egress_grants;
+#[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+mod egress_injection;
 mod egress_limits;
 mod egress_wire;
 #[allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
