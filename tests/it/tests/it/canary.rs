@@ -183,6 +183,7 @@ async fn tell(db: TestDb) {
         scopes: Vec::new(),
         hosts: vec![hosts.parse().unwrap()],
         attach,
+        hook: None,
         test: None,
     };
     let program = host
