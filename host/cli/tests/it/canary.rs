@@ -117,7 +117,7 @@ impl World {
     }
 }
 
-/// A browser, as far as this provider needs one: it consents at once.
+/// A browser, as far as a provider `acme` needs one that consents at once.
 pub(crate) fn consent(link: &str) {
     let (start, cookie) = ask(link, "", None);
     let between = |text: &str, from: &str, to: &str| {

@@ -68,7 +68,7 @@ async fn github(authority: &Authority, known: Arc<Mutex<String>>) -> HttpServer 
 
 fn issue_of(ran: &Ran) -> Value {
     assert_eq!(ran.code, 0, "{ran:#?}");
-    ran.answer()["item"]["title"].clone()
+    ran.answer()["result"]["item"]["title"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,12 +107,12 @@ fn tell(authority: &Authority, service: &HttpServer, provider: &HttpServer, know
     write("token", b"ghp_token-of-a-person");
     let at = format!("http://127.0.0.1:{}", provider.port());
     let entry = format!(
-        "name = \"ours\"\ntitle = \"Ours\"\ndocs = \"https://id.acme.example/docs\"\nread = \"2026-11-21\"\n\
+        "name = \"acme\"\ntitle = \"Acme\"\ndocs = \"https://id.acme.example/docs\"\nread = \"2026-11-21\"\n\
          addresses = [\"127.0.0.1/32\"]\n[authorize]\nurl = \"{at}/authorize\"\npkce = \"S256\"\nloopback = \"any-port\"\n\
          [token]\nurl = \"{at}/token\"\nauth = \"post\"\n[refresh]\nkind = \"rotating\"\n\
          [userinfo]\nurl = \"{at}/user\"\nid = \"/id\"\nname = \"/login\"\n"
     );
-    write("ours.toml", entry.as_bytes());
+    write("acme.toml", entry.as_bytes());
     let run = |arguments: &[&str]| desk.run("home", &[arguments, &["--ca-file", "authority.pem"]].concat());
     let ok = |arguments: &[&str]| {
         let ran = run(arguments);
@@ -120,7 +120,7 @@ fn tell(authority: &Authority, service: &HttpServer, provider: &HttpServer, know
         ran.answer()
     };
     ok(&["trust", "add", "publisher.pem", "--namespace", "test"]);
-    ok(&["provider", "add", "ours.toml"]);
+    ok(&["provider", "add", "acme.toml"]);
     let config = json!({ "api_host": format!("127.0.0.1:{}", service.port()) }).to_string();
     let allow = format!("GET https://127.0.0.1:{}", service.port());
     ok(&["install", "github.wasm", "--config", &config, "--allow", &allow]);
@@ -129,7 +129,7 @@ fn tell(authority: &Authority, service: &HttpServer, provider: &HttpServer, know
 
     // By OAuth. The token is renewed when GitHub no longer takes it.
     let by_oauth =
-        ["connect", "test:github", "--provider", "ours", "--client-id", "app", "--client-secret-from", "app-secret"];
+        ["connect", "test:github", "--provider", "acme", "--client-id", "app", "--client-secret-from", "app-secret"];
     let arguments = [&by_oauth[..], &["--no-browser", "--ca-file", "authority.pem", "--output", "json"]].concat();
     let mut child = desk.command("home", &arguments).spawn().unwrap();
     let mut line = String::new();
