@@ -1,6 +1,6 @@
 //! A release pinned by digest, with its grant.
 
-use jackfield_package::{Digest, Manifest, PackageName, Verified, key::KeyId};
+use jackfield_package::{Digest, Manifest, PackageName, Verified, egress::HostPattern, key::KeyId, manifest::Auth};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,23 @@ pub struct Installation {
 }
 
 impl Installation {
+    /// An entry of its manifest's `auth` with the hosts that its settings name in the place of templates: what a person decides by.
+    pub fn auth_as_configured(&self, auth: &Auth) -> Auth {
+        let named = |field: &str| -> Vec<HostPattern> {
+            let value = self.grant.config.get(field);
+            let texts =
+                value.and_then(|value| value.as_array().map(Vec::as_slice).or(Some(std::slice::from_ref(value))));
+            texts.into_iter().flatten().filter_map(|text| text.as_str()?.parse().ok()).collect()
+        };
+        let filled = auth.hosts.iter().flat_map(|host| match host {
+            HostPattern::Template(field) => {
+                Some(named(field)).filter(|hosts| !hosts.is_empty()).unwrap_or_else(|| vec![host.clone()])
+            }
+            host => vec![host.clone()],
+        });
+        Auth { hosts: filled.collect(), ..auth.clone() }
+    }
+
     pub(crate) fn new(verified: &Verified, grant: Grant, installed_at_s: u64) -> Self {
         let package = verified.package();
         Self {

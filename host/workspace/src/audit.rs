@@ -5,12 +5,13 @@
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse as _, Response},
 };
 use http::header;
 use jackfield_db::Conn;
 use jackfield_package::Label;
+use jackfield_server::uri::Query;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

@@ -1,9 +1,10 @@
 //! Who asks, and whether he may: one call decides and writes down.
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::FromRequestParts;
 use http::{header, request::Parts};
 use jackfield_db::Tx;
 use jackfield_package::{Label, PackageName};
+use jackfield_server::uri::Path;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 

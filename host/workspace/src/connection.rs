@@ -1,9 +1,6 @@
 //! Accounts that a workspace's connectors use. Secrets come in, and never out.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use http::StatusCode;
 use jackfield_broker::{
     Connection, ConnectionId, Error, Secret,
@@ -18,7 +15,7 @@ use jackfield_package::{
     Label, PackageName,
     manifest::{Auth, AuthType},
 };
-use jackfield_server::body::Body;
+use jackfield_server::{body::Body, uri::Path};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -198,7 +195,7 @@ fn wish(workspaces: &Shared, caller: &Caller, host: &Host, wanted: Wanted) -> Re
         caller: person(&caller.workspace, &caller.name),
         connector: wanted.connector,
         title: installation.manifest.title.clone(),
-        auth,
+        auth: installation.auth_as_configured(&auth),
         terms,
         client: wanted.client_secret.map(|text| Secret::new(text.into_bytes())).transpose()?,
         label,

@@ -1,9 +1,6 @@
 //! What is installed in a workspace, and what it may.
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::{Json, extract::State};
 use http::StatusCode;
 use jackfield_broker::attach::Source;
 use jackfield_host::{
@@ -12,7 +9,10 @@ use jackfield_host::{
     limits::{Limit, LimitGrants, Limits},
 };
 use jackfield_package::{Label, PackageName};
-use jackfield_server::body::Body;
+use jackfield_server::{
+    body::Body,
+    uri::{Path, Query},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -196,7 +196,7 @@ pub(crate) async fn install(
     Body(install): Body<Install>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (home, host) = (workspaces.home(&caller.workspace), workspaces.host(&caller.workspace)?);
-    let tx = caller.begin(&workspaces, Action::Install, &install.package, None).await?;
+    let tx = caller.begin(&workspaces, Action::Install, &install.package, Some("wanted")).await?;
     tx.commit().await?;
     let choice = match install.grant {
         InstallGrant::Word(GrantWord::All) => GrantChoice::All,
@@ -207,8 +207,15 @@ pub(crate) async fn install(
             GrantChoice::Exactly(Box::new(wanted.over(before)?))
         }
     };
-    let installed = workspaces.supply.install(&home, &host, &install.package, choice, install.consent).await?;
-    note(&workspaces, &caller, Action::Install, &installed).await?;
+    let installed = match workspaces.supply.install(&home, &host, &install.package, choice, install.consent).await {
+        Ok(installed) => installed,
+        Err(problem) => {
+            note(&workspaces, &caller, &install.package, &format!("failed: {}", problem.code)).await?;
+            return Err(problem);
+        }
+    };
+    let detail = format!("{} {}", installed.version, installed.digest);
+    note(&workspaces, &caller, &installed.name.to_string(), &detail).await?;
     Ok((StatusCode::CREATED, Json(whole(&host, &installed.name)?)))
 }
 
@@ -217,11 +224,9 @@ fn before(host: &Host, wanted: &str) -> Grant {
     name.and_then(|name| host.installation(&name).ok()).map(|it| it.grant).unwrap_or_default()
 }
 
-/// What came of it, beside the line that said that it was wanted.
-async fn note(workspaces: &Shared, caller: &Caller, action: Action, it: &Installation) -> Result<(), Problem> {
-    let detail = format!("{} {}", it.version, it.digest);
-    let tx = caller.begin(workspaces, action, &it.name.to_string(), Some(&detail)).await?;
-    tx.commit().await?;
+/// What came of an installation, beside the line that said that it was wanted.
+async fn note(workspaces: &Shared, caller: &Caller, package: &str, detail: &str) -> Result<(), Problem> {
+    caller.begin(workspaces, Action::Install, package, Some(detail)).await?.commit().await?;
     Ok(())
 }
 

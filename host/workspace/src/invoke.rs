@@ -8,13 +8,18 @@ use std::time::Duration;
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{FromRequest as _, Multipart, Path, Query, Request, State},
+    extract::{FromRequest as _, Multipart, Request, State, multipart::MultipartError},
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http_body_util::{LengthLimitError, Limited};
 use jackfield_host::{FileSource, Host, Invocation, Outcome};
 use jackfield_package::{PackageName, schema::Schema};
-use jackfield_server::{ids::uuid_v7, rate::Rate};
+use jackfield_server::{
+    ids::uuid_v7,
+    rate::Rate,
+    uri::{Path, Query},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -25,9 +30,10 @@ use crate::{
     answer::{self, HostError},
     caller::{self, Caller},
     clock::SECOND,
+    fix,
     idempotency::{self, Found, Key},
     invocation::is_json,
-    limits::{DEADLINE_MS, DENIALS_KEPT, INVOKE_BODY_BYTES, MESSAGE_CHARS},
+    limits::{DEADLINE_MS, DENIALS_KEPT, INVOKE_BODY_BYTES, INVOKE_FORM_BYTES, MESSAGE_CHARS},
     role::Action,
     store::{self, InvocationRow},
     workspaces::package,
@@ -142,6 +148,7 @@ async fn run(
             }
         }
     };
+    let outcome = fix::over_http(outcome, &caller.workspace, &asked.package);
     let version = host.installation(&asked.package).map(|it| it.version.to_string()).unwrap_or_default();
     let (word, code, message) = answer::summary(&outcome.result);
     let denials = &outcome.denials[..outcome.denials.len().min(DENIALS_KEPT)];
@@ -280,18 +287,40 @@ fn checked(text: String) -> Result<String, Problem> {
 
 async fn read_parts(request: Request<Body>) -> Result<(String, Vec<(String, Bytes)>), Problem> {
     let malformed = |why: String| Problem::bad_request("form-malformed", format!("the form can't be read: {why}"));
-    let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(error.to_string()))?;
+    let unread = |error: MultipartError| match is_too_long(&error) {
+        true => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-long",
+            format!("the form is longer than {INVOKE_FORM_BYTES} bytes"),
+        )
+        .hint("larger files go by the command `jackfield invoke` or the library, where they are streams"),
+        false => malformed(error.body_text()),
+    };
+    let request = request.map(|body| Body::new(Limited::new(body, INVOKE_FORM_BYTES)));
+    let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(error.body_text()))?;
     let (mut input, mut files) = (None, Vec::new());
-    while let Some(part) = parts.next_field().await.map_err(|error| malformed(error.to_string()))? {
+    while let Some(part) = parts.next_field().await.map_err(unread)? {
         let name = part.name().unwrap_or_default().to_owned();
         if name == "input" {
-            input = Some(part.text().await.map_err(|error| malformed(error.to_string()))?);
+            input = Some(part.text().await.map_err(unread)?);
         } else {
-            files.push((name, part.bytes().await.map_err(|error| malformed(error.to_string()))?));
+            files.push((name, part.bytes().await.map_err(unread)?));
         }
     }
     let input = input.ok_or_else(|| malformed("it has no part `input`".to_owned()))?;
     Ok((checked(input)?, files))
+}
+
+/// Whether a form could not be read since it has too many bytes.
+fn is_too_long(error: &MultipartError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl crate::Workspaces {

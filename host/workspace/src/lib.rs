@@ -19,6 +19,7 @@ pub mod answer;
 mod audit;
 pub mod caller;
 mod connection;
+mod fix;
 mod idempotency;
 pub mod identity;
 mod installation;

@@ -1,12 +1,9 @@
 //! Workspaces themselves, and who belongs to them.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use http::{StatusCode, request::Parts};
 use jackfield_package::Label;
-use jackfield_server::body::Body;
+use jackfield_server::{body::Body, uri::Path};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -1,12 +1,10 @@
 //! One installation as an OpenAPI 3.1 document, so that whatever speaks HTTP can call it.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use http::HeaderMap;
 use jackfield_host::Installation;
 use jackfield_package::manifest::Operation;
+use jackfield_server::uri::Path;
 use serde_json::{Map, Value, json};
 
 use crate::{Problem, Shared, answer::HostError, caller::Caller, role::Action, workspaces::package};

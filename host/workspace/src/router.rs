@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     routing::{MethodRouter, delete, get, post, put},
 };
 use http::Method;
@@ -11,7 +12,7 @@ use jackfield_server::guard::Allowance;
 
 use crate::{
     Shared, audit, connection, installation, invocation, invoke,
-    limits::{INSTALL_TIMEOUT_S, INVOKE_BODY_BYTES, INVOKE_TIMEOUT_S},
+    limits::{INSTALL_TIMEOUT_S, INVOKE_TIMEOUT_S},
     member, openapi, token,
 };
 
@@ -54,7 +55,8 @@ pub fn table() -> Vec<Route> {
         route(
             "/{workspace}/installations/{namespace}/{name}/operations/{operation}/invoke",
             &["POST"],
-            post(invoke::invoke),
+            // The body is bounded as it is read: an input or a form.
+            post(invoke::invoke).layer(DefaultBodyLimit::disable()),
         ),
         route("/{workspace}/invocations", &["GET"], get(invocation::list)),
         route("/{workspace}/invocations/{id}", &["GET"], get(invocation::show)),
@@ -81,11 +83,7 @@ pub fn allowance(method: &Method, path: &str) -> Allowance {
     let is_post = *method == Method::POST;
     if is_post && path.ends_with("/invoke") {
         // Calls have a quota of their own, each workspace's.
-        return Allowance {
-            body_bytes: Some(INVOKE_BODY_BYTES),
-            timeout: Duration::from_secs(INVOKE_TIMEOUT_S),
-            times_as_often: 0,
-        };
+        return Allowance { body_bytes: None, timeout: Duration::from_secs(INVOKE_TIMEOUT_S), times_as_often: 0 };
     }
     if (is_post && path.ends_with("/installations")) || path.ends_with("/offer") {
         return Allowance { timeout: Duration::from_secs(INSTALL_TIMEOUT_S), ..plain };

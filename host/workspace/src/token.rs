@@ -2,16 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
 use jackfield_package::{Label, PackageName, Refusal};
 use jackfield_server::{
     body::Body,
     ids::{random, uuid_v7},
+    uri::Path,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -144,7 +142,7 @@ pub(crate) async fn create(
 }
 
 pub(crate) async fn list(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
-    caller.may_look(&workspaces, Action::Read, "tokens").await?;
+    caller.may_look(&workspaces, Action::Audit, "tokens").await?;
     let rows = store::tokens(&mut workspaces.db.read().await?, caller.workspace.as_str()).await?;
     Ok(Json(json!({ "tokens": rows })))
 }

@@ -349,7 +349,7 @@ impl FromRequestParts<Shared> for Actor {
         let malformed = || {
             Problem::unauthenticated(
                 "authorization-malformed",
-                "the header Authorization is none: expected `Bearer jf_…`, once",
+                "the header Authorization holds no token: expected `Bearer jf_…`, once",
             )
         };
         let (None, Ok(value)) = (values.next(), value.to_str()) else { return Err(malformed()) };

@@ -167,10 +167,15 @@ async fn me(State(registry): State<Shared>, actor: Actor) -> Result<Json<Value>,
     if actor.is_anonymous() {
         return Err(Problem::unauthenticated("unauthenticated", "nobody is signed in"));
     }
+    let has_password = match &actor.user {
+        Some(user) => users::has_password(&registry, user).await?,
+        None => false,
+    };
     Ok(Json(json!({
         "name": actor.name,
         "user": actor.user,
         "operator": actor.operator,
+        "password": has_password,
         "token": actor.token,
         "pattern": actor.pattern,
         "actions": actor.actions,

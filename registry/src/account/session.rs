@@ -154,7 +154,7 @@ async fn by_code(registry: &Shared, code: &str) -> Result<Actor, Problem> {
     };
     let row = row.ok_or_else(|| {
         Problem::unauthenticated("sign-in-code", "the link is good no more: each signs in once, and soon")
-            .hint("sign in with a password, or ask an operator for another link")
+            .hint("sign in with a password, or ask an operator for another link; while nobody has a password, each start prints one")
     })?;
     tx.commit().await?;
     Ok(Actor::of_user(row.name.parse()?, row.operator))

@@ -66,6 +66,18 @@ fn entry<'a>(installation: &'a Installation, flags: &flags::Connect) -> Result<&
 fn wish(installation: &Installation, auth: Auth, flags: &flags::Connect, desk: &Desk) -> Result<Wish, Failed> {
     let is_handed_in = flags.token_from.is_some() || auth.r#type != AuthType::Oauth2;
     let app = &flags.app;
+    // A client id may stand in the environment, for other connectors.
+    let names_an_app = app.client_secret_from.is_some() || app.provider.is_some() || flags.way.flow.is_some();
+    if auth.r#type != AuthType::Oauth2 && flags.refresh_token_from.is_none() && names_an_app {
+        let message = format!(
+            "the entry `{}` of `{}` is no OAuth account: --client-secret-from, --provider and --flow mean nothing here",
+            auth.id, installation.name
+        );
+        return Err(Failed::usage("flow-not-offered", message).hint(format!(
+            "hand the secret in: jackfield connect {} --auth {} --token-from FILE",
+            installation.name, auth.id
+        )));
+    }
     let name = app.provider.clone().or_else(|| auth.provider.as_ref().map(ToString::to_string));
     let scopes = match app.scope.as_slice() {
         [] => auth.scopes.iter().map(|scope| scope.name.clone()).collect(),
@@ -103,7 +115,7 @@ fn wish(installation: &Installation, auth: Auth, flags: &flags::Connect, desk: &
         connector: installation.name.clone(),
         title: installation.manifest.title.clone(),
         label: flags.label.clone().unwrap_or_else(|| auth.id.to_string()),
-        auth,
+        auth: installation.auth_as_configured(&auth),
         terms,
         client,
         again: None,

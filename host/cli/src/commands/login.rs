@@ -35,7 +35,8 @@ struct Issued {
 pub(crate) async fn login(flags: flags::Login, context: &Context) -> Done {
     let token = match &flags.user {
         Some(user) => {
-            let password = password(flags.password_file.as_deref(), &format!("Password of {user}: "))?;
+            let password =
+                password(flags.password_file.as_deref(), &format!("Password of {user}: "), "--password-file")?;
             let label = format!("jackfield login by {user}");
             let body = json!({ "user": user, "password": &*password, "token": { "label": label } });
             let remote = Remote::with_token(&flags.registry, None, context)?;
@@ -82,11 +83,11 @@ fn token(flags: &flags::Login) -> Result<Zeroizing<String>, Failed> {
     )
 }
 
-/// From a file, or from the person at the terminal.
-pub(crate) fn password(file: Option<&Path>, prompt: &str) -> Result<Zeroizing<String>, Failed> {
+/// From a file, or from the person at the terminal; `flag` is what names the file.
+pub(crate) fn password(file: Option<&Path>, prompt: &str, flag: &str) -> Result<Zeroizing<String>, Failed> {
     match file {
         Some(path) => from_file(path, "the password"),
-        None => text(ask(prompt).map_err(|failed| failed.hint("hand it in: --password-file PATH"))?),
+        None => text(ask(prompt).map_err(|failed| failed.hint(format!("hand it in: {flag} PATH")))?),
     }
 }
 

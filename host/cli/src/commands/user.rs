@@ -18,7 +18,8 @@ pub(crate) async fn run(flags: flags::User, context: &Context) -> Done {
         UserCommand::Create { registry, name, password_file, operator } => {
             // Where registration is open, nobody in particular makes himself an account.
             let remote = Remote::open(&registry, context)?;
-            let password = password(password_file.as_deref(), &format!("Password for the new user {name}: "))?;
+            let password =
+                password(password_file.as_deref(), &format!("Password for the new user {name}: "), "--password-file")?;
             let body = json!({ "name": name, "password": &*password, "operator": operator });
             let made: Value = remote.post("/v1/users", &body).await?;
             context.ui.answer(&made, |page| {
@@ -43,11 +44,14 @@ async fn change_password(
     let remote = Remote::signed_in(registry, context)?;
     let me: Value = remote.get("/v1/me").await?;
     let name = shown(&me["user"]);
-    let old = password(old.as_deref(), &format!("Password of {name} until now: "))?;
-    let new = password(new.as_deref(), &format!("New password of {name}: "))?;
     // Who has had none until now, has nothing to say.
-    let old = Some(&*old).filter(|old| !old.is_empty());
-    let _: Value = remote.put("/v1/me/password", &json!({ "old": old.map(|old| &**old), "new": &**new })).await?;
+    let old = match me["password"].as_bool() {
+        Some(false) => None,
+        _ => Some(password(old.as_deref(), &format!("Password of {name} until now: "), "--old-file")?),
+    };
+    let new = password(new.as_deref(), &format!("New password of {name}: "), "--new-file")?;
+    let old = old.as_deref().filter(|old| !old.is_empty());
+    let _: Value = remote.put("/v1/me/password", &json!({ "old": old, "new": &**new })).await?;
     context.ui.answer(&json!({ "user": name, "changed": true }), |page| {
         page.line(&format!("Changed the password of `{name}`."));
     })?;

@@ -162,6 +162,8 @@ pub(crate) enum TokenAction {
     Moderate,
     /// Tokens and password
     Account,
+    /// Workspaces, as the member that one is there
+    Workspace,
 }
 
 /// Make a namespace, and say who and which keys belong to it
