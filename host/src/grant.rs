@@ -165,6 +165,13 @@ pub struct EgressGrant {
     pub addresses: Vec<IpNet>,
 }
 
+impl EgressGrant {
+    /// Whether it reaches addresses that are not public: loopback, private networks, link-local and their like.
+    pub fn is_special(&self) -> bool {
+        !self.addresses.is_empty() || is_special(&self.host)
+    }
+}
+
 impl FromStr for EgressGrant {
     type Err = Refusal;
 

@@ -1,6 +1,9 @@
 //! One registry: its rows, bytes, keys and clock.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::{
+    os::unix::fs::DirBuilderExt as _,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use jackfield_db::{Db, PoolLimits};
 
@@ -75,7 +78,12 @@ impl Registry {
     /// # Errors
     /// What stands in the way, for an operator.
     pub async fn open(config: Config, parts: Parts) -> Result<Shared, Problem> {
-        std::fs::create_dir_all(&config.data).map_err(|error| Problem::internal(&error))?;
+        // Rows, keys and bytes are its owner's alone.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&config.data)
+            .map_err(|error| Problem::internal(&error))?;
         let url = config
             .database
             .clone()

@@ -86,7 +86,8 @@ const OPEN: [&str; 5] = ["/v1/login", "/v1/session", "/v1/users", "/v1/token-exc
 async fn around(State(registry): State<Shared>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let is_known = request.headers().contains_key(header::AUTHORIZATION) || session::of(request.headers()).is_some();
+    let is_known =
+        request.headers().contains_key(header::AUTHORIZATION) || session::of(&registry, request.headers()).is_some();
     if changes && path.starts_with("/v1/") && !is_known && !OPEN.iter().any(|open| path.ends_with(open)) {
         return token_needed().into_response();
     }

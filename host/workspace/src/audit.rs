@@ -20,7 +20,7 @@ use crate::{
     Problem, Shared,
     caller::Caller,
     clock::Micros,
-    limits::{EXPORT_PAGE, PAGE},
+    limits::{AUDIT_TEXT_CHARS, EXPORT_PAGE, PAGE},
     role::Action,
     store::{self, AuditRow},
 };
@@ -54,14 +54,19 @@ pub(crate) async fn write(
         at: now,
         caller: caller.name.clone(),
         action: action.word().to_owned(),
-        target: target.to_owned(),
+        target: shortened(target),
         allowed,
-        detail: detail.map(str::to_owned),
+        detail: detail.map(shortened),
         hash: Vec::new(),
     };
     row.hash = hash(&before, workspace, &row).to_vec();
     store::add_audit(tx, workspace, &row).await?;
     Ok(())
+}
+
+/// A line is for a person, and kept for a year: what somebody sends does not make it a page.
+fn shortened(text: &str) -> String {
+    text.chars().filter(|it| *it != '\0').take(AUDIT_TEXT_CHARS).collect()
 }
 
 /// In a transaction of its own, since nothing else is done.

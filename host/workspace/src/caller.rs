@@ -32,6 +32,8 @@ pub struct Caller {
     pub role: Role,
     /// The installations that it reaches.
     pub reach: Reach,
+    /// Whether it is a person who runs this server.
+    pub operator: bool,
 }
 
 impl Caller {
@@ -77,7 +79,19 @@ impl Caller {
             .hint("an admin can make one that does"))
     }
 
+    /// Whether it sees everybody's invocations.
+    pub(crate) fn sees_bills(&self) -> bool {
+        self.may(Action::Bills).is_ok()
+    }
+
     fn may(&self, action: Action) -> Result<(), Problem> {
+        // What concerns the whole workspace is for whoever reaches all of it.
+        let is_of_all =
+            matches!(action, Action::Bills | Action::Audit | Action::Members | Action::Tokens | Action::Policy);
+        if is_of_all && self.reach != Reach::All {
+            let message = format!("the token reaches `{}`, and this concerns the whole workspace", self.reach);
+            return Err(Problem::forbidden("token-reach", message).hint("an admin can make one that reaches all"));
+        }
         if self.role.may(action) {
             return Ok(());
         }
@@ -101,8 +115,7 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, workspaces: &Shared) -> Result<Self, Problem> {
-        let Path(InPath { workspace }) =
-            Path::<InPath>::from_request_parts(parts, workspaces).await.map_err(|_| no_workspace("?"))?;
+        let Path(InPath { workspace }) = Path::<InPath>::from_request_parts(parts, workspaces).await?;
         let workspace: Label = workspace.parse().map_err(|_| no_workspace(&workspace))?;
         if let Some(token) = own_token(parts) {
             let caller = by_token(workspaces, token).await?;
@@ -113,11 +126,12 @@ impl FromRequestParts<Shared> for Caller {
         let mut conn = workspaces.db.read().await?;
         let role = store::role(&mut conn, workspace.as_str(), user.as_str()).await?;
         let role = match role.and_then(|word| word.parse().ok()) {
+            // Whoever runs the server can't be shut out of what it serves.
+            _ if operator && store::workspace(&mut conn, workspace.as_str()).await?.is_some() => Role::Admin,
             Some(role) => role,
-            None if operator && store::workspace(&mut conn, workspace.as_str()).await?.is_some() => Role::Admin,
             None => return Err(no_workspace(workspace.as_str())),
         };
-        Ok(Self { workspace, name: format!("user:{user}"), user: Some(user), role, reach: Reach::All })
+        Ok(Self { workspace, name: format!("user:{user}"), user: Some(user), role, reach: Reach::All, operator })
     }
 }
 
@@ -168,6 +182,7 @@ async fn by_token(workspaces: &Shared, token: &str) -> Result<Caller, Problem> {
         user: None,
         role: row.role.parse().map_err(|()| Problem::internal(&std::io::Error::other("a token of no known role")))?,
         reach: row.packages.parse()?,
+        operator: false,
     };
     let since = now - TOKEN_USED_EVERY_S * SECOND;
     if row.last_used_at.is_none_or(|last| last < since) {

@@ -132,7 +132,15 @@ pub(crate) async fn connect(
     let wish = wish(&workspaces, &caller, &host, wanted)?;
     let (connector, auth) = (wish.connector.clone(), wish.auth.id.clone());
     let link = workspaces.sessions.open(wish).await.map_err(no)?;
-    tokio::spawn(bind(workspaces.clone(), host, connector, auth, link.session.clone(), link.connection.clone()));
+    tokio::spawn(bind(
+        workspaces.clone(),
+        caller,
+        host,
+        connector,
+        auth,
+        link.session.clone(),
+        link.connection.clone(),
+    ));
     let answer = json!({ "url": link.url, "session": link.session, "connection": link.connection, "expires_at": link.expires_at });
     Ok((StatusCode::CREATED, Json(answer)))
 }
@@ -140,6 +148,7 @@ pub(crate) async fn connect(
 /// From the next request on, it is this connection that the entry's requests carry.
 async fn bind(
     workspaces: Shared,
+    caller: Caller,
     host: Host,
     connector: PackageName,
     auth: Label,
@@ -147,6 +156,15 @@ async fn bind(
     connection: ConnectionId,
 ) {
     if let Outcome::Connected { .. } = workspaces.sessions.ended(&session).await {
+        let detail = format!("bound to {connection}");
+        let noted = async {
+            let tx = caller.begin(&workspaces, Action::Connect, &connector.to_string(), Some(&detail)).await?;
+            Ok::<_, Problem>(tx.commit().await?)
+        };
+        if let Err(problem) = noted.await {
+            tracing::error!(%problem, %connector, %connection, "an account was connected and could not be bound");
+            return;
+        }
         let bound = host.change_grant(&connector, |it| {
             let mut grant = it.grant.clone();
             grant.credentials.insert(auth.clone(), Source::Connection(connection.clone()));
@@ -243,17 +261,18 @@ pub(crate) async fn change(
 ) -> Result<Json<Value>, Problem> {
     caller.may_look(&workspaces, Action::Connect, &id).await?;
     let who = person(&caller.workspace, &caller.name);
+    if !["test", "revoke", "disable", "enable", "refresh"].contains(&change.as_str()) {
+        return Err(Problem::not_found("route-not-found", format!("nobody can `{}` it", change.escape_debug())));
+    }
     let known = find(&workspaces, &caller, &id).await?;
-    let tx = caller.begin(&workspaces, Action::Connect, &id, Some(&change)).await?;
-    tx.commit().await?;
+    caller.begin(&workspaces, Action::Connect, &id, Some(&change)).await?.commit().await?;
     let broker = &workspaces.broker;
     let changed = match change.as_str() {
         "test" => return test(&workspaces, &caller, &known).await.map(Json),
         "revoke" => broker.revoke(&who, &known.id).await,
         "disable" => broker.set_enabled(&who, &known.id, false).await,
         "enable" => broker.set_enabled(&who, &known.id, true).await,
-        "refresh" => broker.refresh(&who, &known.id).await,
-        _ => return Err(Problem::not_found("route-not-found", format!("nobody can `{}` it", change.escape_debug()))),
+        _ => broker.refresh(&who, &known.id).await,
     };
     Ok(Json(json!({ "connection": changed.map_err(no)? })))
 }

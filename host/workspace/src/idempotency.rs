@@ -21,6 +21,8 @@ use crate::{
 };
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Which invocation an answer is of.
+pub(crate) const INVOCATION: HeaderName = HeaderName::from_static("jackfield-invocation");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A request's key.
@@ -109,7 +111,7 @@ impl Key {
             if nothing_done || bytes.len() > ANSWER_BYTES {
                 store::forget_answer(&mut tx, &self.workspace, &self.text).await?;
             } else {
-                let headers: Map<String, serde_json::Value> = [header::CONTENT_TYPE, header::RETRY_AFTER]
+                let headers: Map<String, serde_json::Value> = [header::CONTENT_TYPE, header::RETRY_AFTER, INVOCATION]
                     .iter()
                     .filter_map(|name| Some((name.to_string(), parts.headers.get(name)?.to_str().ok()?.into())))
                     .collect();

@@ -121,11 +121,24 @@ fn some<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) 
     T::deserialize(deserializer).map(Some)
 }
 
+/// A workspace is a tenant: what stands beside the server, on its own network, is not for its admins to open.
+fn may_reach(caller: &Caller, wanted: &EgressGrant) -> Result<(), Problem> {
+    if caller.operator || !wanted.is_special() {
+        return Ok(());
+    }
+    let message = format!("`{wanted}` reaches this server's own network: only an operator of the server grants that");
+    Err(Problem::forbidden("address-special", message).hint("ask whoever runs the server"))
+}
+
 impl WantedGrant {
     /// What is not named stays as it was.
-    fn over(self, mut grant: Grant) -> Result<Grant, Problem> {
+    fn over(self, mut grant: Grant, caller: &Caller) -> Result<Grant, Problem> {
         if let Some(lines) = self.egress {
-            grant.egress = lines.iter().map(|line| line.parse::<EgressGrant>()).collect::<Result<_, _>>()?;
+            let wanted: Vec<EgressGrant> = lines.iter().map(|line| line.parse()).collect::<Result<_, _>>()?;
+            for more in wanted.iter().filter(|more| !grant.egress.contains(more)) {
+                may_reach(caller, more)?;
+            }
+            grant.egress = wanted;
         }
         if let Some(operations) = self.operations {
             grant.operations = match operations {
@@ -156,7 +169,9 @@ pub(crate) async fn offer(
     caller: Caller,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, Problem> {
-    caller.may_look(&workspaces, Action::Install, &wanted.package).await?;
+    let package = named(&wanted.package)?;
+    caller.may_look(&workspaces, Action::Install, &package.to_string()).await?;
+    caller.reaches(&package)?;
     let (home, host) = (workspaces.home(&caller.workspace), workspaces.host(&caller.workspace)?);
     Ok(Json(json!(workspaces.supply.offer(&home, &host, &wanted.package).await?)))
 }
@@ -196,32 +211,38 @@ pub(crate) async fn install(
     Body(install): Body<Install>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (home, host) = (workspaces.home(&caller.workspace), workspaces.host(&caller.workspace)?);
-    let tx = caller.begin(&workspaces, Action::Install, &install.package, Some("wanted")).await?;
-    tx.commit().await?;
+    let package = named(&install.package)?;
+    let target = package.to_string();
+    caller.begin(&workspaces, Action::Install, &target, Some("wanted")).await?.commit().await?;
+    caller.reaches(&package)?;
     let choice = match install.grant {
         InstallGrant::Word(GrantWord::All) => GrantChoice::All,
         InstallGrant::Word(GrantWord::None) => GrantChoice::None,
         InstallGrant::Word(GrantWord::Keep) | InstallGrant::Absent => GrantChoice::Keep,
         InstallGrant::Exactly(wanted) => {
-            let before = before(&host, &install.package);
-            GrantChoice::Exactly(Box::new(wanted.over(before)?))
+            let before = host.installation(&package).map(|it| it.grant).unwrap_or_default();
+            GrantChoice::Exactly(Box::new(wanted.over(before, &caller)?))
         }
     };
     let installed = match workspaces.supply.install(&home, &host, &install.package, choice, install.consent).await {
         Ok(installed) => installed,
         Err(problem) => {
-            note(&workspaces, &caller, &install.package, &format!("failed: {}", problem.code)).await?;
+            note(&workspaces, &caller, &target, &format!("failed: {}", problem.code)).await?;
             return Err(problem);
         }
     };
     let detail = format!("{} {}", installed.version, installed.digest);
-    note(&workspaces, &caller, &installed.name.to_string(), &detail).await?;
+    note(&workspaces, &caller, &target, &detail).await?;
     Ok((StatusCode::CREATED, Json(whole(&host, &installed.name)?)))
 }
 
-fn before(host: &Host, wanted: &str) -> Grant {
-    let name = wanted.split('@').next().unwrap_or_default().parse::<PackageName>().ok();
-    name.and_then(|name| host.installation(&name).ok()).map(|it| it.grant).unwrap_or_default()
+/// The package of `namespace:name[@RANGE]`.
+fn named(wanted: &str) -> Result<PackageName, Problem> {
+    let name = wanted.split('@').next().unwrap_or_default();
+    name.parse().map_err(|_| {
+        Problem::bad_request("package-malformed", "what shall be installed is no package")
+            .hint("such as acme:crm, or acme:crm@^1.2")
+    })
 }
 
 /// What came of an installation, beside the line that said that it was wanted.
@@ -240,10 +261,11 @@ pub(crate) async fn grant(
     caller.reaches(&package)?;
     let host = workspaces.host(&caller.workspace)?;
     let current = host.installation(&package).map_err(HostError)?.grant;
-    let detail = grant_as_json(&wanted.clone().over(current)?).to_string();
-    let tx = caller.begin(&workspaces, Action::Grant, &package.to_string(), Some(&detail)).await?;
-    host.change_grant(&package, |it| wanted.over(it.grant.clone()).map_err(Changed::Not)).map_err(Problem::from)?;
-    tx.commit().await?;
+    let detail = grant_as_json(&wanted.clone().over(current, &caller)?).to_string();
+    // The line first: a crash may leave a line of what was not done, and nothing that was done without one.
+    caller.begin(&workspaces, Action::Grant, &package.to_string(), Some(&detail)).await?.commit().await?;
+    host.change_grant(&package, |it| wanted.over(it.grant.clone(), &caller).map_err(Changed::Not))
+        .map_err(Problem::from)?;
     whole(&host, &package).map(Json)
 }
 
@@ -266,7 +288,8 @@ pub(crate) async fn allow(
     let host = workspaces.host(&caller.workspace)?;
     let more: EgressGrant = egress.parse()?;
     let detail = format!("allow {more}");
-    let tx = caller.begin(&workspaces, Action::Grant, &package.to_string(), Some(&detail)).await?;
+    caller.begin(&workspaces, Action::Grant, &package.to_string(), Some(&detail)).await?.commit().await?;
+    may_reach(&caller, &more)?;
     host.change_grant(&package, |it| {
         let mut grant = it.grant.clone();
         if !grant.egress.contains(&more) {
@@ -275,7 +298,6 @@ pub(crate) async fn allow(
         Ok::<_, Changed>(grant)
     })
     .map_err(Problem::from)?;
-    tx.commit().await?;
     whole(&host, &package).map(Json)
 }
 
@@ -335,9 +357,9 @@ pub(crate) async fn uninstall(
     let package = package(&namespace, &name)?;
     caller.reaches(&package)?;
     let host = workspaces.host(&caller.workspace)?;
-    let tx = caller.begin(&workspaces, Action::Install, &package.to_string(), Some("uninstalled")).await?;
+    let target = package.to_string();
+    caller.begin(&workspaces, Action::Install, &target, Some("uninstalled")).await?.commit().await?;
     host.uninstall(&package).map_err(HostError)?;
     workspaces.supply.forget(&workspaces.home(&caller.workspace), &package).await?;
-    tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

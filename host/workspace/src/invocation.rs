@@ -95,7 +95,7 @@ pub(crate) async fn list(
     caller: Caller,
     Query(search): Query<Search>,
 ) -> Result<Json<Value>, Problem> {
-    let sees_all = caller.role.may(Action::Bills);
+    let sees_all = caller.sees_bills();
     if !sees_all && search.caller.as_ref().is_some_and(|name| *name != caller.name) {
         caller.may_look(&workspaces, Action::Bills, "invocations").await?;
     }
@@ -118,7 +118,7 @@ pub(crate) async fn show(
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
     let row = store::invocation(&mut workspaces.db.read().await?, caller.workspace.as_str(), &id).await?;
-    let row = row.filter(|row| caller.role.may(Action::Bills) || row.caller == caller.name);
+    let row = row.filter(|row| caller.sees_bills() || row.caller == caller.name);
     let row = row.ok_or_else(|| {
         Problem::not_found("invocation-not-found", "there is no such invocation of yours in this workspace")
             .hint("its row follows within a second of its answer, and is kept for 92 days")

@@ -31,7 +31,7 @@ use crate::{
     caller::{self, Caller},
     clock::SECOND,
     fix,
-    idempotency::{self, Found, Key},
+    idempotency::{self, Found, INVOCATION, Key},
     invocation::is_json,
     limits::{DEADLINE_MS, DENIALS_KEPT, INVOKE_BODY_BYTES, INVOKE_FORM_BYTES, MESSAGE_CHARS},
     role::Action,
@@ -41,7 +41,6 @@ use crate::{
 
 const DEADLINE: HeaderName = HeaderName::from_static("jackfield-deadline-ms");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const INVOCATION: HeaderName = HeaderName::from_static("jackfield-invocation");
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -88,12 +87,17 @@ async fn call(
     if dry_run {
         return look(&host, &asked);
     }
-    within_quota(workspaces, caller).await?;
     if let Some(key) = &key {
         match key.claim(workspaces, fingerprint(&asked)).await? {
             Found::Answered(response) => return Ok(response),
             Found::Claimed => {}
         }
+    }
+    if let Err(problem) = within_quota(workspaces, caller).await {
+        return Ok(match &key {
+            Some(key) => key.keep(workspaces, problem.into_response(), true).await,
+            None => problem.into_response(),
+        });
     }
     let mut invocation = Invocation::new(&asked.operation, &asked.input);
     for (id, bytes) in &asked.files {

@@ -72,6 +72,9 @@ pub const BILLS_DAYS: i64 = 92;
 /// Days that a line of the audit log is kept: a year and a month, for whoever looks once a year.
 pub const AUDIT_DAYS: i64 = 400;
 
+/// Characters of a target or a detail in the audit log: a grant with a few destinations.
+pub const AUDIT_TEXT_CHARS: usize = 2_000;
+
 /// Lines of a list in one answer.
 pub const PAGE: i64 = 100;
 

@@ -105,8 +105,11 @@ pub(crate) async fn create(
         Problem::bad_request("packages-malformed", format!("`{}` names no packages", wanted.packages.escape_debug()))
             .hint("expected `*`, `acme:*` or `acme:crm`")
     })?;
-    if wanted.label.is_empty() || wanted.label.len() > LABEL_BYTES {
-        return Err(Problem::bad_request("label-malformed", format!("a label has 1 to {LABEL_BYTES} bytes")));
+    if wanted.label.is_empty() || wanted.label.len() > LABEL_BYTES || wanted.label.chars().any(char::is_control) {
+        return Err(Problem::bad_request(
+            "label-malformed",
+            format!("a label is one line of 1 to {LABEL_BYTES} bytes"),
+        ));
     }
     let lifetime = wanted.expires_in_s.unwrap_or(TOKEN_LIFETIME_DEFAULT_S);
     if !(1..=TOKEN_LIFETIME_S).contains(&lifetime) {

@@ -341,7 +341,7 @@ impl FromRequestParts<Shared> for Actor {
         }
         let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else {
-            let Some(token) = session::of(&parts.headers) else { return Ok(Self::anonymous()) };
+            let Some(token) = session::of(registry, &parts.headers) else { return Ok(Self::anonymous()) };
             let actor = session::actor(registry, &parts.method, &parts.headers, token).await?;
             parts.extensions.insert(actor.clone());
             return Ok(actor);

@@ -39,11 +39,19 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/moderation/users/{user}/sign-in", post(invite))
 }
 
-/// The token in a request's cookie, if there is one.
-pub fn of(headers: &HeaderMap) -> Option<&str> {
+/// The token in a request's cookie, if there is one: by the name that fits, and once, since whoever sets cookies for a neighbouring host
+/// may set one of another name, or a second.
+pub fn of<'a>(registry: &Shared, headers: &'a HeaderMap) -> Option<&'a str> {
+    let wanted = if registry.config.is_https() { SECURE } else { PLAIN };
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| matches!(*name, SECURE | PLAIN)).map(|(_, token)| token)
+    let pairs = cookies.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut tokens = pairs.filter(|(name, _)| *name == wanted).map(|(_, token)| token);
+    tokens.next().filter(|_| tokens.next().is_none())
+}
+
+/// Whether a browser says that another site's page sends this.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
 }
 
 /// Who has the cookie; nobody in particular if it is good no more, since a browser sends it on and on.
@@ -57,8 +65,7 @@ pub(crate) async fn actor(
     token: &str,
 ) -> Result<Actor, Problem> {
     let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    let from_elsewhere = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site");
-    if changes && (from_elsewhere || headers.get(&CSRF).is_none_or(|value| value != "1")) {
+    if changes && (is_from_elsewhere(headers) || headers.get(&CSRF).is_none_or(|value| value != "1")) {
         return Err(Problem::forbidden("csrf", "a change from a browser must bear the header `X-Jackfield-CSRF: 1`")
             .hint("programs send a token instead: `Authorization: Bearer jf_…`"));
     }
@@ -80,8 +87,17 @@ struct Shown {
 async fn begin(
     State(registry): State<Shared>,
     PeerCaller(address): PeerCaller,
+    headers: HeaderMap,
     Body(shown): Body<Shown>,
 ) -> Result<Response, Problem> {
+    // Nobody is signed in as somebody else by a form of another site: such a form can't say that it is JSON.
+    let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
+    if !is_json || is_from_elsewhere(&headers) {
+        return Err(Problem::forbidden(
+            "csrf",
+            "a browser signs in from these pages, with `Content-Type: application/json`",
+        ));
+    }
     let actor = match shown {
         Shown { user: Some(user), password: Some(password), code: None } => {
             users::sign_in(&registry, &user, password, &address).await?

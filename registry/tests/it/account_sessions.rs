@@ -13,6 +13,10 @@ async fn a_browser_signs_in_acts_and_signs_out() {
     for registry in TestRegistry::each().await {
         registry.user("ada").await;
         let shown = json!({ "user": "ada", "password": PASSWORD });
+        // Not from a form of another site, which can't say that it is JSON.
+        registry.post("/v1/session").bytes(shown.to_string()).send().await.expect_problem(403, "csrf");
+        let elsewhere = registry.post("/v1/session").header("sec-fetch-site", "cross-site").json(&shown);
+        elsewhere.send().await.expect_problem(403, "csrf");
         let answer = registry.post("/v1/session").json(&shown).send().await;
         let set = answer.header("set-cookie").unwrap().to_owned();
         answer.expect(201);
@@ -21,7 +25,11 @@ async fn a_browser_signs_in_acts_and_signs_out() {
         }
         let cookie = cookie(&set);
         let me = registry.get("/v1/me").header("cookie", &cookie).send().await.expect(200);
-        assert_eq!(me["user"], "ada");
+        assert_eq!((&me["user"], &me["password"]), (&json!("ada"), &json!(true)));
+        // A second cookie of the name, or one of another name, is a neighbour's.
+        for set in [format!("jf_session=other; {cookie}"), cookie.replace("jf_session", "__Host-jf_session")] {
+            registry.get("/v1/me").header("cookie", &set).send().await.expect_problem(401, "unauthenticated");
+        }
         // A change needs the header that a page of another site can't send.
         let wanted = json!({ "name": "ada" });
         let made = registry.post("/v1/namespaces").header("cookie", &cookie).json(&wanted).send().await;

@@ -183,8 +183,17 @@ impl Sessions {
                 let message = format!("the connection `{again}` is of {}, entry `{}`", known.connector, known.auth);
                 return Err(Error::refused("connection-of-another", message));
             }
-            // The client is the same as before, unless another is handed in.
+            // The client is the same as before, unless another is handed in; and what is kept of it goes nowhere but where it went.
             if wish.client.is_none() {
+                let (kept, wanted) = (&known.terms, &wish.terms);
+                if (&kept.provider, &kept.client_id, &kept.parameters)
+                    != (&wanted.provider, &wanted.client_id, &wanted.parameters)
+                {
+                    let message = format!("`{again}` is at another provider, or of another client, than is wanted now");
+                    return Err(Error::refused("connection-of-another", message).hint(
+                        "name the provider, parameters and client id that it has, or hand the client's secret in",
+                    ));
+                }
                 wish.client = broker.held(&known).await?.client;
             }
             return Ok(known.id);

@@ -120,6 +120,16 @@ fn a_workspace_installs_invokes_and_upgrades() {
         let looked = workflow.post(&format!("{RUN}?dry_run=true"), json!({}), 200);
         assert_eq!(looked["dry_run"], true);
 
+        // A form carries files beside the input; one that is too long is told so.
+        let form = |bytes: usize| {
+            let head = "--b\r\ncontent-disposition: form-data; name=\"input\"\r\n\r\n{\"n\":1}\r\n--b\r\ncontent-disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n";
+            let body = [head.as_bytes(), &vec![b'x'; bytes], b"\r\n--b--\r\n"].concat();
+            let request = workflow.request(Method::POST, RUN).header("content-type", "multipart/form-data; boundary=b");
+            send(request.body(body))
+        };
+        assert_eq!(form(3 << 20).expect(200)["result"], json!({ "n": 1 }));
+        assert_eq!(form(33 << 20).expect(413)["code"], "body-too-long");
+
         // The same request under the same key is done once.
         let keyed = |body: Value| send(workflow.request(Method::POST, RUN).header("idempotency-key", "k1").json(&body));
         let first = keyed(json!({ "n": 1 })).expect(200);
@@ -159,7 +169,7 @@ fn a_workspace_installs_invokes_and_upgrades() {
         let calls = admin.get("/main/invocations");
         let outcomes: Vec<_> =
             calls["invocations"].as_array().unwrap().iter().map(|it| it["outcome"].as_str().unwrap()).collect();
-        assert_eq!(outcomes, ["denied", "ok", "refused", "ok"], "the newest first: {calls}");
+        assert_eq!(outcomes, ["denied", "ok", "ok", "refused", "ok"], "the newest first: {calls}");
         admin.expect(Method::DELETE, ECHO, None, 204);
         assert_eq!(workflow.post(RUN, json!({}), 404)["code"], "not-installed");
     });
@@ -263,6 +273,30 @@ fn no_route_leads_from_one_workspace_to_another_nor_past_a_role() {
         let narrow = send(narrow).expect(201);
         let narrow = Asks::new(server, narrow["token"].as_str().unwrap());
         assert_eq!(narrow.expect(Method::GET, "/main", None, 403)["code"], "token-action");
+        // A token that reaches one package gets no further by making others, nor by installing beside it.
+        let narrow = json!({ "label": "x", "role": "admin", "packages": "acme:other" });
+        let narrow = admin.post("/main/tokens", narrow, 201);
+        let narrow = Asks::new(server, narrow["token"].as_str().unwrap());
+        assert_eq!(narrow.post("/main/tokens", json!({ "label": "y" }), 403)["code"], "token-reach");
+        assert_eq!(narrow.put("/main/members/ada", json!({ "role": "admin" }), 403)["code"], "token-reach");
+        assert_eq!(narrow.expect(Method::GET, "/main/offer?package=acme:echo", None, 403)["code"], "token-reach");
+        let install = json!({ "package": "acme:echo" });
+        assert_eq!(narrow.post("/main/installations", install, 403)["code"], "token-reach");
+        assert_eq!(narrow.expect(Method::GET, ECHO, None, 403)["code"], "token-reach");
+        // A tenant's admin opens nothing of the server's own network; who runs the server may.
+        let tenant = admin.post("/main/tokens", json!({ "label": "x", "role": "admin" }), 201);
+        let tenant = Asks::new(server, tenant["token"].as_str().unwrap());
+        for inside in ["GET http://127.0.0.1:9", "GET https://intranet.example via 10.0.0.0/8"] {
+            let wanted = json!({ "egress": inside });
+            assert_eq!(tenant.post(&format!("{ECHO}/grant"), wanted.clone(), 403)["code"], "address-special");
+            let lines = json!({ "egress": [inside] });
+            assert_eq!(tenant.put(&format!("{ECHO}/grant"), lines, 403)["code"], "address-special");
+            admin.post(&format!("{ECHO}/grant"), wanted, 200);
+        }
+        // What is malformed is said in one form, whoever reads it.
+        for path in ["/main/audit?nope=1", "/main/audit?before=x", "/main/offer"] {
+            assert_eq!(admin.expect(Method::GET, path, None, 400)["code"], "query-malformed");
+        }
         // The last admin stays one.
         assert_eq!(admin.put("/main/members/operator", json!({ "role": "member" }), 409)["code"], "last-admin");
     });
