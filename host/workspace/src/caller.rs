@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use http::{header, request::Parts};
 use jackfield_db::Tx;
-use jackfield_package::{Label, PackageName};
+use jackfield_package::{Label, PackageName, Pattern};
 use jackfield_server::uri::Path;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -15,7 +15,7 @@ use crate::{
     limits::TOKEN_USED_EVERY_S,
     role::{Action, Role},
     store,
-    token::{PREFIX, Reach},
+    token::PREFIX,
 };
 
 /// Somebody in a workspace: taken from a request, of whose path the workspace is a part. Whoever is no member is told that there is
@@ -31,7 +31,7 @@ pub struct Caller {
     /// What it is here.
     pub role: Role,
     /// The installations that it reaches.
-    pub reach: Reach,
+    pub reach: Pattern,
     /// Whether it is a person who runs this server.
     pub operator: bool,
 }
@@ -88,7 +88,7 @@ impl Caller {
         // What concerns the whole workspace is for whoever reaches all of it.
         let is_of_all =
             matches!(action, Action::Bills | Action::Audit | Action::Members | Action::Tokens | Action::Policy);
-        if is_of_all && self.reach != Reach::All {
+        if is_of_all && self.reach != Pattern::All {
             let message = format!("the token reaches `{}`, and this concerns the whole workspace", self.reach);
             return Err(Problem::forbidden("token-reach", message).hint("an admin can make one that reaches all"));
         }
@@ -131,7 +131,7 @@ impl FromRequestParts<Shared> for Caller {
             Some(role) => role,
             None => return Err(no_workspace(workspace.as_str())),
         };
-        Ok(Self { workspace, name: format!("user:{user}"), user: Some(user), role, reach: Reach::All, operator })
+        Ok(Self { workspace, name: format!("user:{user}"), user: Some(user), role, reach: Pattern::All, operator })
     }
 }
 

@@ -1,11 +1,9 @@
 //! Tokens of a workspace: what its programs show.
 
-use std::{fmt, str::FromStr};
-
 use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
-use jackfield_package::{Label, PackageName, Refusal};
+use jackfield_package::Pattern;
 use jackfield_server::{
     body::Body,
     ids::{random, uuid_v7},
@@ -26,52 +24,6 @@ use crate::{
 
 /// What every token of a workspace begins with, so that a scanner finds one where it should not be.
 pub(crate) const PREFIX: &str = "jfw_";
-
-/// Which installations a caller reaches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// `*`
-    All,
-    /// `acme:*`
-    Namespace(Label),
-    /// `acme:crm`
-    Package(PackageName),
-}
-
-impl Reach {
-    /// Whether that one is among them.
-    pub fn covers(&self, package: &PackageName) -> bool {
-        match self {
-            Self::All => true,
-            Self::Namespace(namespace) => namespace == package.namespace(),
-            Self::Package(own) => own == package,
-        }
-    }
-}
-
-impl FromStr for Reach {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        if text == "*" {
-            return Ok(Self::All);
-        }
-        match text.strip_suffix(":*") {
-            Some(namespace) => namespace.parse().map(Self::Namespace),
-            None => text.parse().map(Self::Package),
-        }
-    }
-}
-
-impl fmt::Display for Reach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => f.write_str("*"),
-            Self::Namespace(namespace) => write!(f, "{namespace}:*"),
-            Self::Package(package) => package.fmt(f),
-        }
-    }
-}
 
 /// What a new token shall be.
 #[derive(Debug, Deserialize)]
@@ -101,7 +53,7 @@ pub(crate) async fn create(
     caller: Caller,
     Body(wanted): Body<Wanted>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let reach: Reach = wanted.packages.parse().map_err(|_| {
+    let reach: Pattern = wanted.packages.parse().map_err(|_| {
         Problem::bad_request("packages-malformed", format!("`{}` names no packages", wanted.packages.escape_debug()))
             .hint("expected `*`, `acme:*` or `acme:crm`")
     })?;

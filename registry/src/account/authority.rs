@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{StatusCode, header, request::Parts};
 use jackfield_db::Conn;
-use jackfield_package::{Label, PackageName};
+use jackfield_package::{Label, PackageName, Pattern};
 use jackfield_server::peer::caller_address;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -14,8 +14,7 @@ use zeroize::Zeroizing;
 use super::{
     session,
     store::{self, AuditRow},
-    tokens::{self, Pattern},
-    users,
+    tokens, users,
 };
 use crate::{Problem, Shared, keys::uuid_v7, router::token_needed};
 
@@ -117,6 +116,20 @@ impl Target {
             Self::Package(package) => Some(package.namespace().as_str()),
             Self::Repository(repository) => repository.split('/').next(),
         }
+    }
+}
+
+/// Whether a pattern reaches that far. What concerns the whole registry is only within reach of all of it.
+fn covers(pattern: &Pattern, target: &Target) -> bool {
+    match target {
+        Target::Registry => *pattern == Pattern::All,
+        Target::Namespace(namespace) => pattern.includes(&Pattern::Namespace(namespace.clone())),
+        Target::Package(package) => pattern.covers(package),
+        Target::Repository(repository) => match pattern {
+            Pattern::All => true,
+            Pattern::Namespace(own) => repository.split('/').next() == Some(own.as_str()),
+            Pattern::Package(own) => *repository == format!("{}/{}", own.namespace(), own.name()),
+        },
     }
 }
 
@@ -291,7 +304,7 @@ impl Actor {
             )
             .hint("make another: jackfield token create --action …"));
         }
-        if !self.pattern.parse::<Pattern>().is_ok_and(|pattern| pattern.covers(target)) {
+        if !self.pattern.parse::<Pattern>().is_ok_and(|pattern| covers(&pattern, target)) {
             return Err(Problem::forbidden(
                 "token-pattern",
                 format!("the token is good for `{}` and not for `{target}`", self.pattern),

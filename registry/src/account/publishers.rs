@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_package::Label;
+use jackfield_package::{Label, Pattern};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use super::{
     Action, Actor, Target,
     oidc::{Claims, may_be_asked},
     store::{self, PublisherRow},
-    tokens::{self, Issued, Pattern},
+    tokens::{self, Issued},
 };
 use crate::{
     Problem, Shared,

@@ -8,18 +8,12 @@
 use axum::{Json, Router, extract::State, response::IntoResponse as _, response::Response, routing::post};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use jackfield_package::Label;
+use jackfield_package::{Label, Pattern};
 use jackfield_server::{body::Body, ids::random, peer::PeerCaller, uri::Path};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    Action, Actor, Target,
-    password::Password,
-    store,
-    tokens::{self, Pattern},
-    users,
-};
+use super::{Action, Actor, Target, password::Password, store, tokens, users};
 use crate::{
     Problem, Shared,
     clock::SECOND,

@@ -1,10 +1,8 @@
 //! Tokens: 32 random bytes that say who asks, for which packages, and what for. Shown once; the registry keeps their SHA-256.
 
-use std::{fmt, str::FromStr};
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jackfield_db::Conn;
-use jackfield_package::{Label, PackageName, Refusal};
+use jackfield_package::{Label, Pattern};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -23,68 +21,6 @@ use crate::{
 pub const PREFIX: &str = "jf_";
 /// What an OCI client is given that signs in as nobody: it says no more than no header does.
 pub const ANONYMOUS: &str = "jf_anonymous";
-
-/// Which packages a token is good for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pattern {
-    /// `*`
-    All,
-    /// `acme:*`
-    Namespace(Label),
-    /// `acme:crm`
-    Package(PackageName),
-}
-
-impl Pattern {
-    /// Whether it reaches that far.
-    pub fn covers(&self, target: &Target) -> bool {
-        match (self, target) {
-            (Self::All, _) => true,
-            (_, Target::Registry) => false,
-            (Self::Namespace(own), Target::Namespace(asked)) => own == asked,
-            (Self::Namespace(own), Target::Package(asked)) => own == asked.namespace(),
-            (Self::Namespace(own), Target::Repository(asked)) => asked.split('/').next() == Some(own.as_str()),
-            (Self::Package(_), Target::Namespace(_)) => false,
-            (Self::Package(own), Target::Package(asked)) => own == asked,
-            (Self::Package(own), Target::Repository(asked)) => *asked == format!("{}/{}", own.namespace(), own.name()),
-        }
-    }
-
-    /// Whether whatever the other one covers is covered.
-    pub fn includes(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::All, _) => true,
-            (Self::Namespace(own), Self::Namespace(asked)) => own == asked,
-            (Self::Namespace(own), Self::Package(asked)) => own == asked.namespace(),
-            (Self::Package(own), Self::Package(asked)) => own == asked,
-            _ => false,
-        }
-    }
-}
-
-impl FromStr for Pattern {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        if text == "*" {
-            return Ok(Self::All);
-        }
-        match text.strip_suffix(":*") {
-            Some(namespace) => namespace.parse().map(Self::Namespace),
-            None => text.parse().map(Self::Package),
-        }
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => f.write_str("*"),
-            Self::Namespace(namespace) => write!(f, "{namespace}:*"),
-            Self::Package(package) => package.fmt(f),
-        }
-    }
-}
 
 /// What a new token shall be.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,13 +1,12 @@
 //! Users: made, signed in, shut out.
 
-use jackfield_package::Label;
+use jackfield_package::{Label, Pattern};
 use jackfield_server::rate::Rate;
 
 use super::{
     Action, Actor, Target,
     password::{self, Password},
-    store,
-    tokens::{self, Pattern},
+    store, tokens,
 };
 use crate::{
     Problem, Shared,
