@@ -1,6 +1,7 @@
 //! What the stories stand on: a desk with homes on it, a served registry, and what a command did.
 
 use std::{
+    fs::File,
     io::BufReader,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
@@ -120,7 +121,8 @@ impl Desk {
         let arguments = [&["serve", "--data", "data", "--listen", listen, "--output", "json"], flags].concat();
         let mut command = self.command("server-home", &arguments);
         change(&mut command);
-        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        let log = File::options().create(true).append(true).open(self.path("server.log")).unwrap();
+        let mut child = command.stderr(log).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         // It says one document and then nothing: the pipe stays open.
         let told = Value::deserialize(&mut serde_json::Deserializer::from_reader(stdout)).unwrap();
