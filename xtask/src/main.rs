@@ -2,6 +2,7 @@
 //!
 //! ```console
 //! $ cargo xtask demo      # the main job on real input, embedded defaults; ends by itself
+//! $ cargo xtask serve     # a registry with connectors in it, its pages and a workspace; until Ctrl-C
 //! $ cargo xtask test      # every test; installs or explains what it needs
 //! $ cargo xtask check     # formatting and lints
 //! $ cargo xtask bench     # ratios, side by side; --peers adds other people's runtimes
@@ -14,6 +15,7 @@ mod person;
 mod provider;
 mod registry;
 mod run;
+mod serve;
 mod server;
 mod service;
 mod test;
@@ -26,6 +28,7 @@ Usage: cargo xtask <COMMAND>
 
 Commands:
   demo           Build, sign, verify, install and invoke the connectors on real input
+  serve          Serve a registry with connectors in it, its pages and a workspace, until Ctrl-C
   test           Run every test
   check          Formatting and lints
   bench [--peers]  Print ratios, side by side; --peers builds other runtimes too (minutes)
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words[..] {
         ["demo"] => demo::demo(),
+        ["serve"] => serve::serve(),
         ["test"] => test::test(),
         ["check"] => test::check(),
         ["bench"] => test::bench(false),

@@ -184,7 +184,8 @@ Examples:
 
 pub(crate) const SERVE: &str = "\
 Listens on 127.0.0.1:8787 and keeps everything in ./jackfield-registry unless told otherwise. The first start
-makes the user `operator` and writes a token for it to <data>/operator-token. SIGTERM ends it in order.
+makes the user `operator`, writes a token for it to <data>/operator-token, and prints a link to sign in by. SIGTERM
+ends it in order.
 
 Examples:
   jackfield serve --data /var/lib/jackfield --origin registry.example

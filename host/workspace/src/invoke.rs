@@ -33,7 +33,7 @@ use crate::{
     fix,
     idempotency::{self, Found, INVOCATION, Key},
     invocation::is_json,
-    limits::{DEADLINE_MS, DENIALS_KEPT, INVOKE_BODY_BYTES, INVOKE_FORM_BYTES, MESSAGE_CHARS},
+    limits::{DEADLINE_MS, DENIALS_KEPT, INVOKE_BODY_BYTES, INVOKE_BODY_S, INVOKE_FORM_BYTES, MESSAGE_CHARS},
     role::Action,
     store::{self, InvocationRow},
     workspaces::package,
@@ -71,7 +71,11 @@ pub(crate) async fn invoke(
     caller.reaches(&package)?;
     let key = idempotency::key_of(request.headers(), &caller)?;
     let (deadline, trace) = (deadline(request.headers())?, trace(request.headers()));
-    let (input, files) = read(request).await?;
+    let (input, files) =
+        tokio::time::timeout(Duration::from_secs(INVOKE_BODY_S), read(request)).await.map_err(|_| {
+            let message = format!("the body did not come within {INVOKE_BODY_S} s");
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", message)
+        })??;
     let asked = Asked { package, operation, input, files, deadline, trace };
     call(&workspaces, &caller, asked, key, options.dry_run).await
 }

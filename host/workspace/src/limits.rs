@@ -6,6 +6,9 @@ pub const INVOKE_BODY_BYTES: usize = 5 << 20;
 /// Bytes of a form with an input and files: it is held in memory. Larger files go by the command or the library, where they are streams.
 pub const INVOKE_FORM_BYTES: usize = 32 << 20;
 
+/// Seconds to send the body of an invocation: 32 MiB over 3 Mbit/s. Whoever drips it holds a connection.
+pub const INVOKE_BODY_S: u64 = 90;
+
 /// Seconds until the answer to an invocation begins: longer than the longest call that a host allows, its wait for a turn included.
 pub const INVOKE_TIMEOUT_S: u64 = 660;
 
