@@ -300,7 +300,7 @@ async fn tell(desk: &Desk, registry: &Server) {
     let token = signed_in.lines().find_map(|line| line.strip_prefix("token = \"")).unwrap();
     canaries.watch("token of the registry", token.trim_end_matches('"'));
 
-    // Killed: within a call, within a refresh, and while somebody signs in.
+    // Killed: within a call, and while somebody signs in.
     world.silent.store(true, Ordering::SeqCst);
     let runtime = tokio::runtime::Handle::current();
     tokio::task::block_in_place(|| {
