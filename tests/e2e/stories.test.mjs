@@ -478,7 +478,11 @@ test('an author watches a release come out, step by step', async () => {
   assert.equal(loads, 0, 'it is told without asking anew');
   const { error, value } = await published;
   assert.equal(error, undefined);
-  assert.equal(await page.locator('.checks li').count(), value.checks.length, 'each check that the command was told of');
+  assert.equal(
+    await page.locator('.checks li').count(),
+    value.checks.length,
+    'each check that the command was told of',
+  );
   await page.getByRole('link', { name: 'See its page' }).click();
   await page.getByRole('heading', { name: 'GitHub', level: 1 }).waitFor();
   assert.deepEqual(page.complaints, []);

@@ -68,7 +68,11 @@ pub(crate) fn test() -> Result<(), Failure> {
         );
     }
 
+    // First of all: a slip in them is found in seconds, not after every other test.
     let pages = web::build()?;
+    if pages {
+        web::check()?;
+    }
 
     // The tests that run other people's verifiers fail without them, unless told that they are missing.
     let told = |command: &mut std::process::Command| {
@@ -120,11 +124,8 @@ pub(crate) fn test() -> Result<(), Failure> {
     for connector in ["connectors/csv", "connectors/github", "connectors/http"] {
         run(command(target().join("debug/jackfield")).args(["test", connector]))?;
     }
-    if pages {
-        web::check()?;
-        if let Some(chromium) = &chromium {
-            web::stories(chromium)?;
-        }
+    if let (true, Some(chromium)) = (pages, &chromium) {
+        web::stories(chromium)?;
     }
     Ok(())
 }
