@@ -159,6 +159,21 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Failure {
+    /// One word for it: in bills, metrics and traces.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Guest(_) => "guest",
+            Self::Panic(_) => "panic",
+            Self::Limit(_) => "limit",
+            Self::Denied(_) => "denied",
+            Self::Host(_) => "host",
+            Self::Cancelled => "cancelled",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
 impl From<HostFault> for Failure {
     fn from(fault: HostFault) -> Self {
         Self::Host(fault)

@@ -28,6 +28,7 @@ pub fn router(registry: Shared) -> Router {
         is_https: registry.config.is_https(),
         allow: allowance,
         refuse,
+        adopt: None,
         requests: Default::default(),
     };
     guarded(routes(registry), Arc::new(guard))

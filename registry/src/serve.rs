@@ -1,5 +1,6 @@
 //! A registry on a port of its own.
 
+use jackfield_server::serve::Port;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -14,9 +15,9 @@ pub async fn serve(listener: TcpListener, registry: Shared, stop: CancellationTo
 
 /// The same within other bounds.
 pub async fn serve_within(bounds: Bounds, listener: TcpListener, registry: Shared, stop: CancellationToken) {
-    let (router, trust_forwarded) = (router(registry.clone()), registry.config.trust_forwarded);
+    let port = Port { bounds, trust_forwarded: registry.config.trust_forwarded, ..Port::plain(listener) };
     let working = registry.clone();
     let work = |stop| working.work(stop);
-    jackfield_server::serve::serve_within(bounds, listener, router, trust_forwarded, work, stop).await;
+    jackfield_server::serve::serve(port, router(registry.clone()), work, stop).await;
     registry.db.close().await;
 }

@@ -167,6 +167,21 @@ impl Db {
         migrate::run(self, owner, migrations).await
     }
 
+    /// How many connections are in use, and how many wait for it.
+    pub fn connections(&self) -> (u32, u32) {
+        let of = |size: u32, idle: usize| {
+            let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(size);
+            (size - idle, idle)
+        };
+        match self {
+            Self::Sqlite { read, write } => {
+                let (reading, writing) = (of(read.size(), read.num_idle()), of(write.size(), write.num_idle()));
+                (reading.0 + writing.0, reading.1 + writing.1)
+            }
+            Self::Postgres(pool) => of(pool.size(), pool.num_idle()),
+        }
+    }
+
     /// Closes every connection, after what runs on it has ended.
     pub async fn close(&self) {
         match self {

@@ -1,19 +1,24 @@
 //! What stands around every route: how often, how long, how much, and what a browser is told.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     middleware::{self, Next},
     response::Response,
 };
 use futures_util::FutureExt as _;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::Limited;
 use sha2::{Digest as _, Sha256};
+use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
     Problem,
@@ -62,6 +67,9 @@ pub type Allow = fn(&Method, &str) -> Allowance;
 /// How a service says no to a request for that path: [`Problem`] as it is, unless its clients read another form.
 pub type Refuse = fn(&str, Problem) -> Response;
 
+/// How the span of a request becomes part of the trace that its headers tell of.
+pub type Adopt = fn(&Span, &HeaderMap);
+
 /// What the guard knows.
 #[derive(Debug)]
 pub struct Guard {
@@ -75,6 +83,8 @@ pub struct Guard {
     pub allow: Allow,
     /// In which form it is told no.
     pub refuse: Refuse,
+    /// Whose trace a request belongs to; none: its span begins one.
+    pub adopt: Option<Adopt>,
     /// Who has asked how often.
     pub requests: Limiter<Requester>,
 }
@@ -90,8 +100,66 @@ pub fn guarded(router: Router, guard: Arc<Guard>) -> Router {
         .layer(middleware::from_fn_with_state(guard, around))
 }
 
-async fn around(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+/// One request, in a span of its own (named as OpenTelemetry's semantic conventions for HTTP want it) and counted.
+async fn around(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let id = uuid_v7(guard.clock.now()).unwrap_or_default();
+    let method = counted_method(request.method());
+    // The route, never the path: some paths hold what opens a door.
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!(
+        "request",
+        otel.name = format_args!("{method} {route}"),
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        id
+    );
+    if let Some(adopt) = guard.adopt {
+        adopt(&span, request.headers());
+    }
+    let started = Instant::now();
+    let running = InFlight::begin();
+    let response = answer(guard, id, request, next).instrument(span.clone()).await;
+    drop(running);
+    let status = response.status().as_u16();
+    span.record("http.response.status_code", status);
+    let labels = [("method", method.to_owned()), ("route", route), ("status", format!("{}xx", status / 100))];
+    metrics::histogram!("jackfield_http_request_seconds", &labels).record(started.elapsed());
+    response
+}
+
+/// Requests that are answered now, also those whose client goes away.
+struct InFlight;
+
+impl InFlight {
+    fn begin() -> Self {
+        metrics::gauge!("jackfield_http_requests_in_flight").increment(1);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        metrics::gauge!("jackfield_http_requests_in_flight").decrement(1);
+    }
+}
+
+/// Its word; any that HTTP does not know is one, or strangers would make series without end.
+fn counted_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
+
+async fn answer(guard: Arc<Guard>, id: String, mut request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let is_known = [header::AUTHORIZATION, header::COOKIE].iter().any(|name| request.headers().contains_key(name));
     let allowance = (guard.allow)(&method, &path);

@@ -15,6 +15,7 @@ pub mod peer;
 pub mod problem;
 pub mod rate;
 pub mod serve;
+pub mod tls;
 pub mod uri;
 
 pub use jackfield_db::clock;

@@ -32,5 +32,8 @@ pub const HEADER_BYTES: usize = 64 << 10;
 /// Seconds to send them, counted from when the connection is idle: whoever drips them, or asks nothing more, holds a connection.
 pub const HEADER_TIMEOUT_S: u64 = 20;
 
+/// Seconds between looks whether the files of a certificate were renewed: who renews has days.
+pub const TLS_LOOK_S: u64 = 60;
+
 /// Seconds that requests are given to finish once the server stops, and the work between requests after them.
 pub const SHUTDOWN_S: u64 = 20;

@@ -24,13 +24,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{either::Either, sync::CancellationToken};
 use tower::{ServiceExt as _, service_fn};
 
 use self::{callers::Callers, stall::Stalling};
 use crate::{
     limits::{CONNECTIONS, CONNECTIONS_PER_ADDRESS, HEADER_BYTES, HEADER_TIMEOUT_S, SHUTDOWN_S, STALL_S, UNSENT_BYTES},
     peer::PeerAddress,
+    tls::Tls,
 };
 
 /// What connections may do to each other. There is one such set, [`Bounds::default`]; tests have less patience.
@@ -58,56 +59,58 @@ impl Default for Bounds {
     }
 }
 
+/// What is served on, and how.
+#[derive(Debug)]
+pub struct Port {
+    /// Where connections come in.
+    pub listener: TcpListener,
+    /// By which certificate; none: plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    /// Whether the address of a client stands in the last entry of `X-Forwarded-For`.
+    pub trust_forwarded: bool,
+    /// What connections may do to each other.
+    pub bounds: Bounds,
+}
+
+impl Port {
+    /// Plain HTTP to whoever connects.
+    pub fn plain(listener: TcpListener) -> Self {
+        Self { listener, tls: None, trust_forwarded: false, bounds: Bounds::default() }
+    }
+}
+
 /// Serves until `stop`, and works between requests: `work` is begun, and its token cancelled at the end. Then no connection is
 /// accepted any more, requests that run are finished within [`SHUTDOWN_S`] seconds, and the work ends; whatever is cut off then is as
 /// after a crash, and the next start goes on.
-///
-/// `trust_forwarded`: whether the address of a client stands in the last entry of `X-Forwarded-For`.
-pub async fn serve<W>(
-    listener: TcpListener,
-    router: Router,
-    trust_forwarded: bool,
-    work: impl FnOnce(CancellationToken) -> W,
-    stop: CancellationToken,
-) where
-    W: Future<Output = ()> + Send + 'static,
-{
-    serve_within(Bounds::default(), listener, router, trust_forwarded, work, stop).await;
-}
-
-/// The same within other bounds.
-pub async fn serve_within<W>(
-    bounds: Bounds,
-    listener: TcpListener,
-    router: Router,
-    trust_forwarded: bool,
-    work: impl FnOnce(CancellationToken) -> W,
-    stop: CancellationToken,
-) where
+pub async fn serve<W>(port: Port, router: Router, work: impl FnOnce(CancellationToken) -> W, stop: CancellationToken)
+where
     W: Future<Output = ()> + Send + 'static,
 {
     let workers_stop = CancellationToken::new();
     let workers = tokio::spawn(work(workers_stop.clone()));
-    accept(bounds, listener, router, trust_forwarded, &stop).await;
+    accept(port, router, &stop).await;
     workers_stop.cancel();
     if tokio::time::timeout(Duration::from_secs(SHUTDOWN_S), workers).await.is_err() {
         tracing::warn!("the work between requests did not end in time");
     }
 }
 
-async fn accept(
-    bounds: Bounds,
-    listener: TcpListener,
-    router: Router,
-    trust_forwarded: bool,
-    stop: &CancellationToken,
-) {
+async fn accept(port: Port, router: Router, stop: &CancellationToken) {
+    let Port { listener, tls, trust_forwarded, bounds } = port;
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(bounds.connections));
     let callers = Callers::new(bounds.connections_per_address);
-    let (crowded, stalled) = (Tally::default(), Arc::new(Tally::default()));
+    let (crowded, closed) = (Tally::default(), Arc::new(Closed::default()));
     let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
     server.http1().timer(TokioTimer::new()).header_read_timeout(bounds.header).max_buf_size(HEADER_BYTES);
+    let server = Arc::new(server);
+    let renewed = async {
+        match &tls {
+            Some(tls) => tls.keep_up().await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut renewed = std::pin::pin!(renewed);
     loop {
         // Whoever comes when all are taken waits in the kernel's queue.
         let next = async {
@@ -116,6 +119,7 @@ async fn accept(
         };
         let (slot, accepted) = tokio::select! {
             () = stop.cancelled() => break,
+            () = &mut renewed => continue,
             next = next => next,
         };
         let (stream, peer) = match accepted {
@@ -137,20 +141,34 @@ async fn accept(
             request.extensions_mut().insert(PeerAddress(address));
             router.clone().oneshot(request.map(Body::new))
         });
-        let io = TokioIo::new(Stalling::new(stream, bounds.stall));
-        let connection = server.serve_connection(io, TowerToHyperService::new(service)).into_owned();
-        let connection = graceful.watch(connection);
-        let stalled = stalled.clone();
+        let (server, tls, watcher) = (server.clone(), tls.clone(), graceful.watcher());
+        let (closed, stop) = (closed.clone(), stop.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let open = Open::begin();
+            let stream = Stalling::new(stream, bounds.stall);
+            let stream = match tls {
+                None => Either::Left(stream),
+                Some(tls) => tokio::select! {
+                    // Who has asked nothing yet keeps nobody from the end.
+                    () = stop.cancelled() => return,
+                    greeted = tokio::time::timeout(bounds.header, tls.accept(stream)) => match greeted {
+                        Ok(Ok(stream)) => Either::Right(stream),
+                        Ok(Err(error)) => return tracing::debug!(%error, %peer, "no TLS came of a connection"),
+                        Err(_) => return closed.slow_to_greet.one_more(peer, "closed a connection: no TLS came of it"),
+                    },
+                },
+            };
+            let connection =
+                server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+            if let Err(error) = watcher.watch(connection).await {
                 match is_stalled(&*error) {
-                    true => stalled.one_more(peer, "closed a connection: it took nothing of what it was sent"),
+                    true => closed.stalled.one_more(peer, "closed a connection: it took nothing of what it was sent"),
                     false => {
                         tracing::debug!(error = &*error as &dyn std::error::Error, %peer, "a connection ended early")
                     }
                 }
             }
-            drop((counted, slot));
+            drop((counted, slot, open));
         });
     }
     drop(listener);
@@ -159,6 +177,29 @@ async fn accept(
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(Duration::from_secs(SHUTDOWN_S)) => tracing::warn!("requests were cut off"),
     }
+}
+
+/// Connections that are open, as a metric.
+struct Open;
+
+impl Open {
+    fn begin() -> Self {
+        metrics::gauge!("jackfield_http_connections").increment(1);
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!("jackfield_http_connections").decrement(1);
+    }
+}
+
+/// Connections that ended by our patience, not theirs.
+#[derive(Debug, Default)]
+struct Closed {
+    stalled: Tally,
+    slow_to_greet: Tally,
 }
 
 /// Connections of a kind that were closed. Each is told to whoever debugs; the first, second, fourth, eighth and so on to the

@@ -75,7 +75,10 @@ fn start(global: flags::Global, command: Command) -> Done {
         return commands::examine_component::run(&flags);
     }
     let context = Context::new(global)?;
-    init_tracing(&context, matches!(command, Command::Serve(_)));
+    // A server's telemetry is begun once it has read its configuration.
+    if !matches!(command, Command::Serve(_)) {
+        init_tracing(&context);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -139,13 +142,9 @@ async fn run(command: Command, context: &Context) -> Done {
     }
 }
 
-/// Diagnostics of the host's own, for `-v`: never part of an answer, so never there unasked. A server's are asked for: nobody
-/// sits there.
-fn init_tracing(context: &Context, is_server: bool) {
+/// Diagnostics of the host's own, for `-v`: never part of an answer, so never there unasked.
+fn init_tracing(context: &Context) {
     let level = match context.ui.verbosity() {
-        _ if is_server && context.ui.is_quiet() => "warn",
-        0 if is_server => "info,sqlx=warn",
-        1 if is_server => "debug,sqlx=info,hyper_util=info",
         0 => return,
         1 => "jackfield_host=info,jackfield=info",
         _ => "jackfield_host=debug,jackfield=debug",

@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, Uri, header, uri::Scheme};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument as _, Span, field::Empty};
 use wasmtime_wasi_http::{ForbiddenHeaderFilter, RequestOptions, WasiHttpHooks};
 
 use super::{
@@ -74,6 +75,27 @@ impl CallEgress {
             .map_err(|_| HttpError::ConnectionLimitReached)?;
         self.exchange(http::Request::from_parts(parts, body), destination, slot, options.unwrap_or_default(), &asked)
             .await
+    }
+
+    /// The same, told to whoever watches the host.
+    async fn counted(
+        self,
+        request: http::Request<Body>,
+        options: Option<RequestOptions>,
+    ) -> Result<http::Response<Body>, HttpError> {
+        let (connector, started) = (self.egress.policy().connector().to_string(), Instant::now());
+        let answered = self.send(request, options).await;
+        let outcome = match &answered {
+            Ok(response) => {
+                Span::current().record("http.response.status_code", response.status().as_u16());
+                format!("{}xx", response.status().as_u16() / 100)
+            }
+            Err(HttpError::HttpRequestDenied | HttpError::DestinationIpProhibited) => "denied".to_owned(),
+            Err(_) => "failed".to_owned(),
+        };
+        let labels = [("connector", connector), ("outcome", outcome)];
+        metrics::histogram!("jackfield_egress_seconds", &labels).record(started.elapsed());
+        answered
     }
 
     async fn exchange(
@@ -178,6 +200,8 @@ impl CallEgress {
             layer = %refused.layer,
             "request denied"
         );
+        let labels = [("connector", connector.to_string()), ("layer", refused.layer.to_string())];
+        metrics::counter!("jackfield_denials_total", &labels).increment(1);
         let fix = refused.fix_for(connector);
         self.meter.deny(Denial {
             connector: connector.clone(),
@@ -221,10 +245,19 @@ impl WasiHttpHooks for CallEgress {
         _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
         let call = self.clone();
-        Box::new(async move {
-            let response = call.send(request, options).await?;
-            Ok((response, Box::new(std::future::ready(Ok(()))) as Box<dyn Future<Output = _> + Send>))
-        })
+        // Made here, where the guest's call is the current span: the sending goes on elsewhere.
+        let span = tracing::info_span!(
+            "egress",
+            otel.kind = "client",
+            http.request.method = %request.method(),
+            server.address = request.uri().host(),
+            http.response.status_code = Empty
+        );
+        let sending = async move {
+            let answered = call.counted(request, options).await?;
+            Ok((answered, Box::new(std::future::ready(Ok(()))) as Box<dyn Future<Output = _> + Send>))
+        };
+        Box::new(sending.instrument(span))
     }
 }
 

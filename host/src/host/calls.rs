@@ -10,9 +10,11 @@ use std::{
 
 use jackfield_package::{Digest, PackageName, Refusal, Verified};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{Host, now_s, source_of};
 use crate::{
+    bill::Bill,
     bindings::types,
     call::{self, Call, Ended, Entry, Prepared, either},
     egress::{CallEgress, Meter},
@@ -50,10 +52,14 @@ impl Host {
     /// [`Outcome::result`].
     pub async fn invoke(&self, name: &PackageName, invocation: Invocation) -> Outcome {
         let started = Instant::now();
-        match self.try_invoke(name, invocation, started).await {
+        let operation = invocation.operation.as_str();
+        let span = tracing::info_span!("invoke", connector = %name, operation, outcome = Empty, fuel = Empty);
+        let outcome = match self.try_invoke(name, invocation, started).instrument(span.clone()).await {
             Ok(outcome) => outcome,
             Err(failure) => Outcome::before_it_ran(failure, started.elapsed()),
-        }
+        };
+        tell(&span, name, &outcome);
+        outcome
     }
 
     async fn try_invoke(
@@ -105,7 +111,8 @@ impl Host {
             input: invocation.input,
         };
         let call = self.call(&live, entry, invocation.files, invocation.output_directory, invocation.log_sink, started);
-        let ended = call::run(prepared, call, self.stopped(&live, &invocation.cancel)).await;
+        let sandbox = tracing::info_span!("sandbox");
+        let ended = call::run(prepared, call, self.stopped(&live, &invocation.cancel)).instrument(sandbox).await;
         drop(turn);
         let outcome = outcome(ended);
         if let (Ok(_), Some(usage)) = (&outcome.result, &live.usage) {
@@ -204,6 +211,22 @@ impl Host {
         }
         Ok(())
     }
+}
+
+/// What came of a call, for whoever watches the host.
+fn tell(span: &Span, name: &PackageName, outcome: &Outcome) {
+    let word = outcome.result.as_ref().err().map_or("ok", Failure::word);
+    let Bill { fuel, wall_us, .. } = outcome.bill;
+    span.record("outcome", word).record("fuel", fuel);
+    // A name that is not installed is the caller's word: it makes no series.
+    let connector = match &outcome.result {
+        Err(Failure::Refused(refusal)) if refusal.code == "not-installed" => "none".to_owned(),
+        _ => name.to_string(),
+    };
+    let seconds = Duration::from_micros(wall_us);
+    metrics::histogram!("jackfield_invocation_seconds", "outcome" => word).record(seconds);
+    metrics::counter!("jackfield_invocations_total", "connector" => connector.clone(), "outcome" => word).increment(1);
+    metrics::counter!("jackfield_invocation_fuel_total", "connector" => connector).increment(fuel);
 }
 
 fn outcome(ended: Ended) -> Outcome {

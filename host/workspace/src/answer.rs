@@ -199,21 +199,12 @@ fn status_of(kind: ErrorKind) -> StatusCode {
 /// One word for what came of it, and the code and message of what went wrong.
 pub(crate) fn summary(result: &Result<String, Failure>) -> (&'static str, Option<String>, Option<String>) {
     let Err(failure) = result else { return ("ok", None, None) };
-    let word = match failure {
-        Failure::Guest(_) => "guest",
-        Failure::Panic(_) => "panic",
-        Failure::Limit(_) => "limit",
-        Failure::Denied(_) => "denied",
-        Failure::Host(_) => "host",
-        Failure::Cancelled => "cancelled",
-        Failure::Refused(_) => "refused",
-    };
     let code = match failure {
         Failure::Guest(error) => error.code.clone(),
         Failure::Limit(exceeded) => exceeded.limit.to_string(),
         failure => say(failure).code,
     };
-    (word, Some(code), Some(failure.to_string()))
+    (failure.word(), Some(code), Some(failure.to_string()))
 }
 
 impl From<HostError> for Problem {

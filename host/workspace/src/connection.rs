@@ -51,7 +51,8 @@ impl From<Error> for BrokerError {
     }
 }
 
-fn no(error: Error) -> Problem {
+/// The broker's no, for whoever asks.
+pub fn no(error: Error) -> Problem {
     BrokerError(error).into()
 }
 

@@ -37,6 +37,7 @@ pub mod supply;
 pub mod token;
 pub mod workspaces;
 
+pub use connection::no as broker_problem;
 pub use jackfield_db::clock;
 pub use jackfield_server::Problem;
 pub use router::routes;

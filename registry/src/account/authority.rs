@@ -54,13 +54,15 @@ pub enum Action {
     Moderate,
     /// `account`: one's tokens and password.
     Account,
+    /// `metrics`: read what the server counts. Operators only.
+    Metrics,
     /// `workspace`: act in workspaces beside the registry, as the member that the user is there.
     Workspace,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Read,
         Self::Publish,
         Self::Status,
@@ -68,8 +70,14 @@ impl Action {
         Self::Review,
         Self::Moderate,
         Self::Account,
+        Self::Metrics,
         Self::Workspace,
     ];
+
+    /// Whether it is for operators alone.
+    pub(crate) fn is_operators(self) -> bool {
+        matches!(self, Self::Moderate | Self::Metrics)
+    }
 
     /// Its word.
     pub fn word(self) -> &'static str {
@@ -81,6 +89,7 @@ impl Action {
             Self::Review => "review",
             Self::Moderate => "moderate",
             Self::Account => "account",
+            Self::Metrics => "metrics",
             Self::Workspace => "workspace",
         }
     }
@@ -170,7 +179,7 @@ impl Actor {
             operator,
             token: None,
             pattern: "*".to_owned(),
-            actions: Action::ALL.into_iter().filter(|action| operator || *action != Action::Moderate).collect(),
+            actions: Action::ALL.into_iter().filter(|action| operator || !action.is_operators()).collect(),
         }
     }
 
@@ -277,7 +286,7 @@ impl Actor {
         }
         let forbidden = |what: &str| Err(Problem::forbidden("forbidden", format!("{} {what}", self.name)));
         // Another token would not help.
-        if action == Action::Moderate && !self.operator {
+        if action.is_operators() && !self.operator {
             return forbidden("is not an operator of this registry");
         }
         self.within_scope(action, target)?;

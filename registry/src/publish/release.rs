@@ -163,6 +163,7 @@ pub async fn change(
         return Ok(false);
     }
     store::add_event(conn, release, to, why, now).await?;
+    metrics::counter!("jackfield_release_changes_total", "to" => to.to_string()).increment(1);
     Ok(true)
 }
 

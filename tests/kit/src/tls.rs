@@ -1,6 +1,6 @@
 //! A certificate authority of the test's own.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -40,6 +40,19 @@ impl Authority {
     pub fn root_pem(&self) -> String {
         let base64 = STANDARD.encode(&self.root);
         format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n")
+    }
+
+    /// Writes a certificate for `names` and its key, as files of PEM.
+    ///
+    /// # Panics
+    /// Where they can't be written.
+    pub fn write(&self, names: &[&str], certificate: &Path, key: &Path) {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let pair = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(names).expect("names");
+        let issued = params.signed_by(&pair, &self.issuer).expect("a certificate");
+        std::fs::write(certificate, issued.pem()).expect("the certificate's file");
+        std::fs::write(key, pair.serialize_pem()).expect("the key's file");
     }
 
     /// What a server with a certificate for `names` (DNS names or addresses) accepts connections with.

@@ -46,6 +46,7 @@ pub(crate) async fn take(
             let due = deliver.then_some(now);
             store::insert_event(conn, &message, &connection, &payload.to_string(), due, now).await?;
             tracing::info!(connection = %id, %from, %to, reason, "connection changed");
+            metrics::counter!("jackfield_connection_changes_total", "to" => to.to_string()).increment(1);
         }
         return Ok(Connection { state: to, reason: reason.map(ToOwned::to_owned), ..connection });
     }

@@ -137,6 +137,16 @@ impl Broker {
         Ok(page.into_iter().filter(|connection| caller.may_manage(connection).is_ok()).collect())
     }
 
+    /// How many connections of all workspaces there are in each state, also in those in which there is none.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn count_by_state(&self) -> Result<Vec<(State, u32)>> {
+        let counted = store::count_by_state(&mut self.db().read().await?).await?;
+        let of = |state: State| counted.iter().find(|(word, _)| word == state.as_str()).map_or(0, |(_, count)| *count);
+        Ok(State::ALL.map(|state| (state, u32::try_from(of(state)).unwrap_or(u32::MAX))).to_vec())
+    }
+
     /// Switches it off, or on again.
     ///
     /// # Errors

@@ -90,6 +90,11 @@ pub(super) async fn of_tenant(conn: &mut Conn, tenant: &str, after: &str, limit:
     rows.into_iter().map(read).collect()
 }
 
+/// How many there are in each state.
+pub(super) async fn count_by_state(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
+    Ok(on!(conn, c => sqlx::query_as("SELECT state, COUNT(*) FROM connections GROUP BY state").fetch_all(c))?)
+}
+
 /// Connections whose token is due by now, those that have waited longest first.
 pub(crate) async fn due(conn: &mut Conn, now: Micros, limit: i64) -> Result<Vec<Connection>> {
     let rows: Vec<Row> = on!(conn, c => sqlx::query_as(

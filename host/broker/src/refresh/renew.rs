@@ -112,6 +112,12 @@ impl Broker {
             Err(error) => return self.gave_up(attempt, error).await,
         };
         self.probe(Point::Answered)?;
+        let outcome = match &answer {
+            Ok(_) => "renewed",
+            Err(error) if error.permanent => "refused",
+            Err(_) => "failed",
+        };
+        metrics::counter!("jackfield_token_refreshes_total", "outcome" => outcome).increment(1);
         match answer {
             Ok(tokens) => self.keep(attempt, &tokens).await,
             Err(error) if error.permanent => self.refused(attempt, error).await,

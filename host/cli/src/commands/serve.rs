@@ -1,18 +1,25 @@
 //! `jackfield serve`: registry, broker and workspaces on a port, or the registry alone.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use jackfield_registry::{Config, Registry, registry::Parts};
-use jackfield_server::serve::{bind, serve};
+use jackfield_server::serve::{Port, bind, serve};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     context::{Context, read_bounded},
     error::{Done, Failed},
     flags::{self, Served},
-    serving::{self, Server},
+    serving::{self, Server, metrics::Metrics, telemetry::Telemetry},
     validator::ChildValidator,
 };
 
@@ -21,10 +28,23 @@ const CONFIG_BYTES: u64 = 64 << 10;
 
 pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
     let Configured { registry: config, beside } = configuration(&flags.configured, flags.listen.clone())?;
+    let telemetry = Telemetry::start(&context.ui, beside.log_format)?;
+    let served = serve_configured(&flags, config, beside, context).await;
+    telemetry.end().await;
+    served
+}
+
+async fn serve_configured(
+    flags: &flags::Serve,
+    config: Config,
+    beside: serving::config::Config,
+    context: &Context,
+) -> Done {
     let listen: SocketAddr = config.listen.parse().map_err(|_| {
         Failed::usage("config-malformed", format!("`listen` is `{}`: expected an address and a port", config.listen))
             .hint("such as 127.0.0.1:8787, or [::1]:0 for a port that the system chooses")
     })?;
+    let tls = beside.tls(&config)?;
     let data = config.data.clone();
     let parts = parts(config.validator_timeout_s)?;
     let registry = Registry::open(config, parts).await.map_err(Failed::from_problem)?;
@@ -32,27 +52,33 @@ pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
     let is_alone = flags.only == Some(Served::Registry);
     if flags.check {
         if !is_alone {
-            serving::open(registry.clone(), beside, listen, context).await?;
+            serving::open(registry.clone(), beside, &format!("http://{listen}"), context).await?;
         }
         registry.db.close().await;
         return context.ui.answer(&json!({ "checked": true, "data": data }), |page| {
             page.line("The configuration is right: the database, the blobs and the keys are there.");
         });
     }
-    let listener = bind(listen).await.map_err(|error| Failed::file(format!("cannot listen on {listen}"), &error))?;
-    let address = listener.local_addr().map_err(|error| Failed::file("cannot tell the port", &error))?;
-    let url = format!("http://{address}");
-    if !address.ip().is_loopback() {
-        context.ui.warn("others reach this over plain HTTP: put a proxy with TLS in front");
+    let listener = open_port(listen).await?;
+    let address = address_of(&listener)?;
+    let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    if tls.is_none() && !address.ip().is_loopback() {
+        context.ui.warn(
+            "others reach this over plain HTTP: set `tls_certificate` and `tls_key`, or put a proxy with TLS in front",
+        );
     }
-    let trust_forwarded = registry.config.trust_forwarded;
-    let reached_by = registry.config.public_url.clone().unwrap_or_else(|| url.clone());
-    let server = Arc::new(match is_alone {
-        true => Server::of_registry(registry),
-        false => serving::open(registry, beside, address, context).await?,
-    });
-    let link = server.first_link(&reached_by).await.map_err(Failed::from_problem)?;
     let stop = CancellationToken::new();
+    let port = Port { tls, trust_forwarded: registry.config.trust_forwarded, ..Port::plain(listener) };
+    let reached_by = registry.config.public_url.clone().unwrap_or_else(|| url.clone());
+    let server = match is_alone {
+        true => Server::of_registry(registry),
+        false => {
+            let own = own_door(&registry, &port, &url, stop.clone()).await?;
+            serving::open(registry, beside, &own, context).await?
+        }
+    };
+    let server = Arc::new(server.with_metrics(Metrics::start()?));
+    let link = server.first_link(&reached_by).await.map_err(Failed::from_problem)?;
     stop_on_signals(stop.clone())?;
     context.ui.answer(
         &json!({ "listening": url, "data": data, "pid": std::process::id(), "sign_in": link }),
@@ -63,8 +89,34 @@ pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
     if let Some(link) = &link {
         context.ui.note(&format!("Nobody has a password yet. Sign in once, within half an hour, by {link}"));
     }
-    serve(listener, server.router(), trust_forwarded, |stop| server.clone().work(stop), stop).await;
+    serve(port, server.router(), |stop| server.clone().work(stop), stop).await;
     Ok(())
+}
+
+async fn open_port(address: SocketAddr) -> Result<TcpListener, Failed> {
+    bind(address).await.map_err(|error| Failed::file(format!("cannot listen on {address}"), &error))
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, Failed> {
+    listener.local_addr().map_err(|error| Failed::file("cannot tell the port", &error))
+}
+
+/// Where workspaces reach the registry beside them: the port itself; or, if that speaks TLS for a name which need not lead back
+/// here, another on loopback that serves the registry alone.
+async fn own_door(
+    registry: &jackfield_registry::Shared,
+    port: &Port,
+    url: &str,
+    stop: CancellationToken,
+) -> Result<String, Failed> {
+    if port.tls.is_none() {
+        return Ok(url.to_owned());
+    }
+    let listener = open_port((Ipv4Addr::LOCALHOST, 0).into()).await?;
+    let own = format!("http://{}", address_of(&listener)?);
+    let router = jackfield_registry::router::router(registry.clone());
+    tokio::spawn(serve(Port::plain(listener), router, |stop| async move { stop.cancelled().await }, stop));
+    Ok(own)
 }
 
 fn parts(timeout_s: u64) -> Result<Parts, Failed> {

@@ -1,6 +1,12 @@
 //! What an operator can set beside the registry's own keys: one file, each key also a variable and a `--set`.
 
+use std::{path::PathBuf, sync::Arc};
+
+use jackfield_server::tls::Tls;
 use serde::{Deserialize, Serialize};
+
+use super::telemetry::LogFormat;
+use crate::error::Failed;
 
 /// The keys of `jackfield serve` that the registry does not know.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -8,4 +14,30 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Config {
     /// Where browsers may be sent after an account was connected: exactly these URLs.
     pub(crate) return_to: Vec<String>,
+    /// How log lines look.
+    pub(crate) log_format: LogFormat,
+    /// A chain of certificates (PEM), the server's own first; with `tls_key`, its private key. None: plain HTTP.
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// The private key (PEM) of the first of them.
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+impl Config {
+    /// TLS, if it is configured.
+    pub(crate) fn tls(&self, registry: &jackfield_registry::Config) -> Result<Option<Arc<Tls>>, Failed> {
+        let wrong = |message: String| Failed::usage("config-malformed", message);
+        let (certificate, key) = match (&self.tls_certificate, &self.tls_key) {
+            (None, None) => return Ok(None),
+            (Some(certificate), Some(key)) => (certificate, key),
+            _ => return Err(wrong("of `tls_certificate` and `tls_key` one is set: TLS needs both".to_owned())),
+        };
+        if !registry.is_https() {
+            return Err(wrong("with TLS, `public_url` is to say by which https:// URL clients reach this".to_owned())
+                .hint("such as --public-url https://registry.example"));
+        }
+        Tls::from_files(certificate, key).map(|tls| Some(Arc::new(tls))).map_err(|error| {
+            Failed::usage("tls-unusable", format!("TLS can't be served with these files: {error}"))
+                .hint("both are PEM: the chain, the server's own certificate first, and its private key")
+        })
+    }
 }

@@ -5,8 +5,10 @@
 
 mod accounts;
 pub(crate) mod config;
+pub(crate) mod metrics;
 mod releases;
 mod said;
+pub(crate) mod telemetry;
 mod together;
 
 pub(crate) use together::{Server, open};

@@ -1,6 +1,6 @@
 //! The parts of a server, opened in their order and joined.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use axum::Router;
 use http::Method;
@@ -20,7 +20,13 @@ use jackfield_workspace::{Parts, Problem, Workspaces, router::PREFIX};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{accounts::Accounts, config::Config, releases::Releases};
+use super::{
+    accounts::Accounts,
+    config::Config,
+    metrics::{self, Looked, Metrics},
+    releases::Releases,
+    telemetry,
+};
 use crate::{context::Context, error::Failed};
 
 /// The workspace of a server's first start.
@@ -29,6 +35,7 @@ const FIRST_WORKSPACE: &str = "main";
 /// A server, open.
 pub(crate) struct Server {
     registry: jackfield_registry::Shared,
+    metrics: Option<Metrics>,
     running: Option<Running>,
 }
 
@@ -39,27 +46,28 @@ struct Running {
     sessions: Sessions,
 }
 
-/// Opens workspaces and their broker beside a registry. `address` is where this process listens.
+/// Opens workspaces and their broker beside a registry. `url` is where this process reaches that registry.
 pub(crate) async fn open(
     registry: jackfield_registry::Shared,
     config: Config,
-    address: SocketAddr,
+    url: &str,
     context: &Context,
 ) -> Result<Server, Failed> {
     let roots = context.root_certificates()?;
     let data = registry.config.data.clone();
-    let url = registry.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let public_url = registry.config.public_url.clone().unwrap_or_else(|| url.to_owned());
     let database = registry.config.database.clone();
     let network = provider_network(Arc::new(SystemResolver), &roots)?;
     let parts = home::HomeParts { database: database.clone(), sender: network, hooks: None, events: None };
     let (broker, flows) = home::open(&data, parts).await?;
-    let origin =
-        url.parse().map_err(|_| Failed::usage("config-malformed", format!("`public_url` is `{url}`: no URL")))?;
+    let origin = public_url
+        .parse()
+        .map_err(|_| Failed::usage("config-malformed", format!("`public_url` is `{public_url}`: no URL")))?;
     let place = Place { origin, return_to: config.return_to };
     let sessions = Sessions::new(broker.clone(), flows.clone(), place);
 
     let releases = Arc::new(Releases::new(context.at(&data)));
-    releases.set_own(own(&registry, &format!("http://{address}")).map_err(Failed::from_problem)?);
+    releases.set_own(own(&registry, url).map_err(Failed::from_problem)?);
     let rows = database.unwrap_or_else(|| format!("sqlite://{}", data.join("workspaces.sqlite").display()));
     let db = Db::open(&rows, PoolLimits::default()).await.map_err(|error| Failed::from_problem(error.into()))?;
     let (engines, shared) = (Engines::default(), (broker.clone(), flows.clone()));
@@ -85,7 +93,7 @@ pub(crate) async fn open(
     };
     let workspaces = Workspaces::open(parts).await.map_err(Failed::from_problem)?;
     first_workspace(&registry, &workspaces).await.map_err(Failed::from_problem)?;
-    Ok(Server { registry, running: Some(Running { workspaces, broker, sessions }) })
+    Ok(Server { registry, metrics: None, running: Some(Running { workspaces, broker, sessions }) })
 }
 
 /// What workspaces believe of the registry beside them.
@@ -117,7 +125,12 @@ async fn first_workspace(
 impl Server {
     /// A registry alone.
     pub(crate) fn of_registry(registry: jackfield_registry::Shared) -> Self {
-        Self { registry, running: None }
+        Self { registry, metrics: None, running: None }
+    }
+
+    /// The same, and what is counted is told.
+    pub(crate) fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// A link by which the first user signs in with a browser; none once he has a password.
@@ -138,12 +151,17 @@ impl Server {
             router =
                 router.merge(jackfield_workspace::routes(running.workspaces.clone())).merge(running.sessions.router());
         }
+        if let Some(metrics) = self.metrics.clone() {
+            let broker = self.running.as_ref().map(|running| running.broker.clone());
+            router = router.merge(metrics::routes(Looked { metrics, registry: self.registry.clone(), broker }));
+        }
         let guard = Guard {
             clock: self.registry.clock.clone(),
             requests_per_minute: config.requests_per_minute,
             is_https: config.is_https(),
             allow: allowance,
             refuse: jackfield_registry::router::refuse,
+            adopt: Some(telemetry::adopt),
             requests: Default::default(),
         };
         // The pages stand where the API has no route.
@@ -154,6 +172,15 @@ impl Server {
     pub(crate) async fn work(self: Arc<Self>, stop: CancellationToken) {
         let mut work = JoinSet::new();
         work.spawn(self.registry.clone().work(stop.clone()));
+        if let Some(metrics) = self.metrics.clone() {
+            let stop = stop.clone();
+            work.spawn(async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = metrics.keep() => {}
+                }
+            });
+        }
         if let Some(Running { workspaces, broker, .. }) = &self.running {
             work.spawn(workspaces.clone().work(stop.clone()));
             let broker = broker.clone();
@@ -172,6 +199,8 @@ impl Server {
 
 fn allowance(method: &Method, path: &str) -> Allowance {
     match path.starts_with(PREFIX) {
+        // Whoever scrapes is not to be kept from seeing that many ask.
+        _ if path == metrics::PATH => Allowance { times_as_often: 0, ..Allowance::default() },
         true => jackfield_workspace::router::allowance(method, path),
         false => jackfield_registry::router::allowance(method, path),
     }

@@ -19,6 +19,8 @@ mod resumed;
 mod reviews;
 mod search;
 mod staged;
+mod telemetry;
+mod tls;
 mod vault;
 mod withdrawals;
 mod workspaces;
