@@ -167,6 +167,18 @@ impl Db {
         migrate::run(self, owner, migrations).await
     }
 
+    /// Copies a database of SQLite to a file that is not there yet, as it stands at one moment. Others go on writing.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] if the file can't be written; [`DbError::Url`] for PostgreSQL, which has tools of its own.
+    pub async fn copy_to(&self, file: &Path) -> Result<()> {
+        let Self::Sqlite { read, .. } = self else {
+            return Err(DbError::Url("PostgreSQL is copied by pg_dump".to_owned()));
+        };
+        sqlx::query("VACUUM INTO $1").bind(file.display().to_string()).execute(read).await?;
+        Ok(())
+    }
+
     /// How many connections are in use, and how many wait for it.
     pub fn connections(&self) -> (u32, u32) {
         let of = |size: u32, idle: usize| {
@@ -195,7 +207,7 @@ impl Db {
 }
 
 /// A URL without what may be a password.
-fn redacted(url: &str) -> String {
+pub fn redacted(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, after)| after);
     format!("{scheme}://{rest}")

@@ -193,6 +193,18 @@ Examples:
   jackfield serve --listen 127.0.0.1:0 --output json | jq -r .listening
   jackfield login --registry http://127.0.0.1:8787 --token-file jackfield-registry/operator-token";
 
+pub(crate) const BACKUP: &str = "\
+The server may run meanwhile. Databases of SQLite are copied as they stand at one moment; a PostgreSQL database and blobs
+in S3 are named, and copied by their own tools. The copy has the server's keys.
+
+Examples:
+  jackfield backup /var/backups/jackfield-2026-11-28 --data /var/lib/jackfield
+  jackfield backup /var/backups/today --config /etc/jackfield/registry.toml --output json | jq .bytes";
+
+pub(crate) const RESTORE: &str = "\
+Examples:
+  jackfield restore /var/backups/jackfield-2026-11-28 --data /var/lib/jackfield";
+
 pub(crate) const REGISTRY: &str = "\
 Examples:
   jackfield registry add https://registry.example

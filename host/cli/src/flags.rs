@@ -2,6 +2,7 @@
 //! stands in `commands/`, one file a command.
 
 mod account;
+mod backup;
 mod broker;
 mod child;
 mod connector;
@@ -21,7 +22,7 @@ use clap::{
 };
 
 pub(crate) use self::{
-    account::*, broker::*, child::*, connector::*, installation::*, key::*, log::*, publish::*, registry::*,
+    account::*, backup::*, broker::*, child::*, connector::*, installation::*, key::*, log::*, publish::*, registry::*,
     release::*, serve::*,
 };
 
@@ -137,6 +138,8 @@ pub(crate) enum Command {
     Advisory(Advisory),
     Review(Review),
     Serve(Serve),
+    Backup(Backup),
+    Restore(Restore),
     #[command(hide = true)]
     CompileComponent(CompileComponent),
     #[command(hide = true)]

@@ -5,6 +5,7 @@
 //! codes.
 
 mod asks;
+mod backup;
 mod believed_log;
 mod broker;
 mod cargo;
@@ -136,6 +137,8 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Namespace(flags) => commands::namespace::run(flags, context).await,
         Command::Publish(flags) => commands::publish::run(flags, context).await,
         Command::Serve(flags) => commands::serve::run(flags, context).await,
+        Command::Backup(flags) => commands::backup::run(flags, context).await,
+        Command::Restore(flags) => commands::restore::run(&flags, context),
         // Handled before the runtime and its threads are there.
         Command::CompileComponent(flags) => commands::compile_component::run(&flags),
         Command::ExamineComponent(flags) => commands::examine_component::run(&flags),

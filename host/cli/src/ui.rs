@@ -162,6 +162,15 @@ impl Ui {
 #[must_use]
 pub(crate) struct Progress(Option<ProgressBar>);
 
+impl Progress {
+    /// What is done now.
+    pub(crate) fn say(&self, text: &str) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(plain(text).into_owned());
+        }
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.0 {

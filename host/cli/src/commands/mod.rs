@@ -2,6 +2,7 @@
 
 pub(crate) mod advisory;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod compile_component;
@@ -26,6 +27,7 @@ pub(crate) mod publish;
 pub(crate) mod rebuild;
 pub(crate) mod recover;
 pub(crate) mod registry;
+pub(crate) mod restore;
 pub(crate) mod review;
 pub(crate) mod search;
 pub(crate) mod serve;

@@ -4,6 +4,7 @@
 mod accounts;
 mod advisories;
 mod audits;
+mod backup;
 mod canary;
 mod cassettes;
 mod conformance;
