@@ -32,6 +32,10 @@ pub const HEADER_BYTES: usize = 64 << 10;
 /// Seconds to send them, counted from when the connection is idle: whoever drips them, or asks nothing more, holds a connection.
 pub const HEADER_TIMEOUT_S: u64 = 20;
 
+/// Seconds for which what still comes is read and dropped after a connection has ended, so that the answer arrives: a client that sends on hears of it
+/// sooner.
+pub const LINGER_S: u64 = 2;
+
 /// Seconds between looks whether the files of a certificate were renewed: who renews has days.
 pub const TLS_LOOK_S: u64 = 60;
 

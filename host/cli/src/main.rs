@@ -29,6 +29,7 @@ mod remote;
 mod sandbox;
 mod secret;
 mod serving;
+mod standing;
 mod statements;
 mod store;
 mod supply;

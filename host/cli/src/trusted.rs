@@ -67,6 +67,14 @@ impl Trusted {
         Editing::begin(&self.home)
     }
 
+    /// Changes the policy as a whole, from what it is now.
+    pub(crate) fn change_policy(&self, change: impl FnOnce(&HostPolicy) -> Result<HostPolicy, Failed>) -> Done {
+        let _editing = self.editing()?;
+        let policy = change(&self.policy()?)?;
+        policy.check()?;
+        self.write_policy(&to_toml(&policy)?)
+    }
+
     /// Adds a registry at the end of the policy; the rest of the file stays as its author wrote it. One of that name that is there
     /// already stays, and is given back.
     pub(crate) fn add_registry(&self, registry: &TrustedRegistry) -> Result<Option<TrustedRegistry>, Failed> {

@@ -37,6 +37,18 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The server itself, for what it does by a workspace's policy.
+    pub(crate) fn system(workspace: Label) -> Self {
+        Self {
+            workspace,
+            name: "system".to_owned(),
+            user: None,
+            role: Role::Admin,
+            reach: Pattern::All,
+            operator: false,
+        }
+    }
+
     /// Whether it may, and the transaction of what is then done, in which a line of the audit log says so already: nothing is done
     /// unrecorded. A refusal is written down by itself.
     ///

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use http::StatusCode;
 use jackfield_broker::attach::Source;
 use jackfield_host::{
-    Host, Installation,
+    Installation,
     grant::{EgressGrant, Grant, OperationGrant},
     limits::{Limit, LimitGrants, Limits},
 };
@@ -27,7 +27,8 @@ pub(crate) async fn list(State(workspaces): State<Shared>, caller: Caller) -> Re
     caller.may_look(&workspaces, Action::Read, "installations").await?;
     let host = workspaces.host(&caller.workspace)?;
     let all = host.installations().map_err(HostError)?;
-    let shown: Vec<_> = all.iter().filter(|it| caller.reach.covers(&it.name)).map(brief).collect();
+    let shown: Vec<_> =
+        all.iter().filter(|it| caller.reach.covers(&it.name)).map(|it| brief(&workspaces, &caller, it)).collect();
     Ok(Json(json!({ "installations": shown })))
 }
 
@@ -39,11 +40,10 @@ pub(crate) async fn show(
     let package = package(&namespace, &name)?;
     caller.may_look(&workspaces, Action::Read, &package.to_string()).await?;
     caller.reaches(&package)?;
-    let host = workspaces.host(&caller.workspace)?;
-    whole(&host, &package).map(Json)
+    whole(&workspaces, &caller, &package).map(Json)
 }
 
-fn brief(installation: &Installation) -> Value {
+fn brief(workspaces: &Shared, caller: &Caller, installation: &Installation) -> Value {
     let Installation { name, version, digest, enabled, installed_at_s, manifest, .. } = installation;
     json!({
         "name": name,
@@ -53,10 +53,12 @@ fn brief(installation: &Installation) -> Value {
         "installed_at": installed_at_s * 1_000_000,
         "title": manifest.title,
         "summary": manifest.summary,
+        "standing": workspaces.standings.of(&caller.workspace, name, &version.to_string()),
     })
 }
 
-fn whole(host: &Host, package: &PackageName) -> Result<Value, Problem> {
+fn whole(workspaces: &Shared, caller: &Caller, package: &PackageName) -> Result<Value, Problem> {
+    let host = workspaces.host(&caller.workspace)?;
     let installation = host.installation(package).map_err(HostError)?;
     let usage = host.usage(package).map_err(HostError)?;
     let Installation { grant, manifest, signer, .. } = &installation;
@@ -68,7 +70,7 @@ fn whole(host: &Host, package: &PackageName) -> Result<Value, Problem> {
             (limit.as_str().to_owned(), value)
         })
         .collect();
-    let mut shown = brief(&installation);
+    let mut shown = brief(workspaces, caller, &installation);
     shown["signer"] = json!(signer);
     shown["grant"] = grant_as_json(grant);
     shown["limits"] = limits.into();
@@ -233,7 +235,7 @@ pub(crate) async fn install(
     };
     let detail = format!("{} {}", installed.version, installed.digest);
     note(&workspaces, &caller, &target, &detail).await?;
-    Ok((StatusCode::CREATED, Json(whole(&host, &installed.name)?)))
+    Ok((StatusCode::CREATED, Json(whole(&workspaces, &caller, &installed.name)?)))
 }
 
 /// The package of `namespace:name[@RANGE]`.
@@ -266,7 +268,7 @@ pub(crate) async fn grant(
     caller.begin(&workspaces, Action::Grant, &package.to_string(), Some(&detail)).await?.commit().await?;
     host.change_grant(&package, |it| wanted.over(it.grant.clone(), &caller).map_err(Changed::Not))
         .map_err(Problem::from)?;
-    whole(&host, &package).map(Json)
+    whole(&workspaces, &caller, &package).map(Json)
 }
 
 /// One more destination, in the text that a denial holds.
@@ -298,7 +300,7 @@ pub(crate) async fn allow(
         Ok::<_, Changed>(grant)
     })
     .map_err(Problem::from)?;
-    whole(&host, &package).map(Json)
+    whole(&workspaces, &caller, &package).map(Json)
 }
 
 /// Why a grant was not changed.
@@ -346,7 +348,7 @@ pub(crate) async fn switch(
     let detail = if enabled { "enabled" } else { "disabled" };
     let tx = caller.begin(&workspaces, Action::Switch, &package.to_string(), Some(detail)).await?;
     tx.commit().await?;
-    whole(&host, &package).map(Json)
+    whole(&workspaces, &caller, &package).map(Json)
 }
 
 pub(crate) async fn uninstall(

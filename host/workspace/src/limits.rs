@@ -78,6 +78,9 @@ pub const AUDIT_DAYS: i64 = 400;
 /// Characters of a target or a detail in the audit log: a grant with a few destinations.
 pub const AUDIT_TEXT_CHARS: usize = 2_000;
 
+/// Seconds between looks whether what is installed was taken back: one small request a package.
+pub const STANDING_EVERY_S: u64 = 300;
+
 /// Lines of a list in one answer.
 pub const PAGE: i64 = 100;
 

@@ -13,7 +13,7 @@ use jackfield_server::guard::Allowance;
 use crate::{
     Shared, audit, connection, installation, invocation, invoke,
     limits::{INSTALL_TIMEOUT_S, INVOKE_TIMEOUT_S},
-    member, openapi, token,
+    member, openapi, policy, standing, token,
 };
 
 /// Where all of it is.
@@ -38,7 +38,9 @@ pub fn table() -> Vec<Route> {
         route("/{workspace}/members/{user}", &["PUT", "DELETE"], put(member::put).delete(member::remove)),
         route("/{workspace}/tokens", &["GET", "POST"], get(token::list).post(token::create)),
         route("/{workspace}/tokens/{id}", &["DELETE"], delete(token::revoke)),
+        route("/{workspace}/policy", &["GET", "PUT"], get(policy::show).put(policy::set)),
         route("/{workspace}/offer", &["GET"], get(installation::offer)),
+        route("/{workspace}/standing", &["POST"], post(standing::look)),
         route("/{workspace}/installations", &["GET", "POST"], get(installation::list).post(installation::install)),
         route(
             "/{workspace}/installations/{namespace}/{name}",
@@ -85,7 +87,10 @@ pub fn allowance(method: &Method, path: &str) -> Allowance {
         // Calls have a quota of their own, each workspace's.
         return Allowance { body_bytes: None, timeout: Duration::from_secs(INVOKE_TIMEOUT_S), times_as_often: 0 };
     }
-    if (is_post && path.ends_with("/installations")) || path.ends_with("/offer") {
+    if (is_post && path.ends_with("/installations"))
+        || (is_post && path.ends_with("/standing"))
+        || path.ends_with("/offer")
+    {
         return Allowance { timeout: Duration::from_secs(INSTALL_TIMEOUT_S), ..plain };
     }
     plain

@@ -117,6 +117,10 @@ pub(crate) async fn workspace_count(conn: &mut Conn) -> Result<i64> {
     on!(conn, c => sqlx::query_scalar("SELECT COUNT(*) FROM workspaces").fetch_one(c))
 }
 
+pub(crate) async fn workspace_names(conn: &mut Conn) -> Result<Vec<String>> {
+    on!(conn, c => sqlx::query_scalar("SELECT name FROM workspaces ORDER BY name").fetch_all(c))
+}
+
 /// How many were added: none if the name is taken.
 pub(crate) async fn add_workspace(conn: &mut Conn, name: &str, title: &str, calls: i64, now: Micros) -> Result<u64> {
     on!(conn, c => sqlx::query(

@@ -31,6 +31,21 @@ pub struct Offer {
     pub warnings: Vec<String>,
 }
 
+/// How what is installed stands with the registry it came from.
+#[derive(Clone, Debug, Serialize)]
+pub struct Standing {
+    /// The package.
+    pub name: PackageName,
+    /// The version that is installed.
+    pub version: String,
+    /// By whom it was yanked, quarantined or revoked, and why; null: it stands.
+    pub taken_back: Option<Value>,
+    /// Whether it was switched off just now, since it was revoked and the policy wants that.
+    pub switched_off: bool,
+    /// Advisories about this version.
+    pub advisories: Value,
+}
+
 /// How releases are found, held against evidence and policy, and installed in the home of a workspace.
 #[async_trait]
 pub trait Supply: Send + Sync + std::fmt::Debug {
@@ -59,6 +74,25 @@ pub trait Supply: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// If the home can't be written.
     async fn forget(&self, home: &Path, name: &PackageName) -> Result<(), Problem>;
+
+    /// Asks the registries how everything that is installed stands now; what was revoked is switched off where the policy wants that.
+    /// What a registry could not be asked about is left out.
+    ///
+    /// # Errors
+    /// If the home can't be read.
+    async fn standing(&self, home: &Path) -> Result<Vec<Standing>, Problem>;
+
+    /// What is asked of a release before it is installed, as JSON with the keys of `docs/spec/policy.md`.
+    ///
+    /// # Errors
+    /// If the home can't be read.
+    async fn policy(&self, home: &Path) -> Result<Value, Problem>;
+
+    /// Changes it as a whole; keysets that were seen stay, and so do registries that are not named.
+    ///
+    /// # Errors
+    /// 400 `policy-invalid`; 403 `policy-registries` for who names other registries and may not.
+    async fn set_policy(&self, home: &Path, policy: Value, may_choose_registries: bool) -> Result<(), Problem>;
 
     /// Makes what a new workspace's home begins with: whom it believes.
     ///

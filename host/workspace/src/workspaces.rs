@@ -28,6 +28,7 @@ use crate::{
     invocation::Bills,
     migrations::MIGRATIONS,
     remembered::Remembered,
+    standing::{self, Standings},
     store,
     supply::Supply,
 };
@@ -48,6 +49,8 @@ pub struct Workspaces {
     pub(crate) flows: Flows,
     pub(crate) sessions: Sessions,
     pub(crate) bills: Bills,
+    /// What was heard of what is installed.
+    pub(crate) standings: Standings,
     /// Tokens, by hash.
     pub(crate) tokens: Remembered<[u8; 32], Caller>,
     /// Invocations a minute of each workspace.
@@ -107,6 +110,7 @@ impl Workspaces {
             flows,
             sessions,
             bills: Bills::new(),
+            standings: Standings::default(),
             tokens: Remembered::default(),
             quotas: Remembered::default(),
             calls: Limiter::default(),
@@ -119,9 +123,13 @@ impl Workspaces {
         Ok(opened)
     }
 
-    /// What goes on between requests: bills are written, what is old is forgotten. Ends when `stop` does, with every bill written.
+    /// What goes on between requests: bills are written, what was taken back is looked up, what is old is forgotten. Ends when `stop` does, with every bill written.
     pub async fn work(self: Arc<Self>, stop: CancellationToken) {
-        tokio::join!(crate::invocation::write_bills(self.clone(), stop.clone()), crate::store::sweep(self, stop));
+        tokio::join!(
+            crate::invocation::write_bills(self.clone(), stop.clone()),
+            standing::watch(self.clone(), stop.clone()),
+            store::sweep(self, stop)
+        );
     }
 
     /// Now.

@@ -154,3 +154,20 @@ async fn behind_a_proxy_all_come_from_one_address() {
         assert_eq!(timeout(GUARD, read(client, 256 << 10, Duration::ZERO)).await.unwrap(), BLOB_BYTES);
     }
 }
+
+#[tokio::test]
+async fn who_sends_too_much_hears_so_and_not_a_reset() {
+    let (_registry, served) = Served::new(Bounds::default(), false).await;
+    // Refused after its first megabyte, and sent on in small pieces.
+    let mut stream = served.connect(1).await;
+    let head = format!("POST /v1/login HTTP/1.1\r\nhost: registry.example\r\ncontent-length: {}\r\n\r\n", 3 << 20);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..48 {
+        stream.write_all(&[b' '; 64 << 10]).await.unwrap();
+        sleep(Duration::from_millis(2)).await;
+    }
+    let mut answer = Vec::new();
+    timeout(GUARD, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("body-too-long"), "{answer}");
+}

@@ -12,6 +12,8 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
+use crate::limits::LINGER_S;
+
 /// IO whose writes fail with [`io::ErrorKind::TimedOut`] once the other side has taken nothing for so long. Any byte that it
 /// takes begins the time anew; while there is nothing to write, no time passes.
 #[derive(Debug)]
@@ -21,11 +23,13 @@ pub(super) struct Stalling<T> {
     /// When patience ends: made with the first wait, and used again.
     ends: Option<Pin<Box<Sleep>>>,
     waits: bool,
+    /// Until when what still comes is dropped, once this side has ended.
+    lingers: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> Stalling<T> {
     pub(super) fn new(inner: T, patience: Duration) -> Self {
-        Self { inner, patience, ends: None, waits: false }
+        Self { inner, patience, ends: None, waits: false, lingers: None }
     }
 
     /// What a write came to, unless it has waited for too long.
@@ -54,7 +58,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Stalling<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Stalling<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stalling<T> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.inner).poll_write(context, bytes);
         self.watch(context, polled)
@@ -78,8 +82,29 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stalling<T> {
         self.watch(context, polled)
     }
 
+    /// Whoever is still sending when the connection ends (a body that is too long, refused before its end) would lose the answer to the
+    /// reset that unread bytes cause: what comes is read and dropped until the other side ends too, for [`LINGER_S`] at the most.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.inner).poll_shutdown(context);
-        self.watch(context, polled)
+        let this = &mut *self;
+        if this.lingers.is_none() {
+            let polled = Pin::new(&mut this.inner).poll_shutdown(context);
+            match this.watch(context, polled) {
+                Poll::Ready(Ok(())) => this.lingers = Some(Box::pin(sleep(Duration::from_secs(LINGER_S)))),
+                other => return other,
+            }
+        }
+        let mut scratch = [0; 8 << 10];
+        loop {
+            let mut dropped = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut this.inner).poll_read(context, &mut dropped) {
+                Poll::Ready(Ok(())) if !dropped.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        match &mut this.lingers {
+            Some(ends) => ends.as_mut().poll(context).map(Ok),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }

@@ -2,10 +2,9 @@
 
 use jackfield_package::{
     Package, Refusal,
-    admission::{Context as Admitting, LockedPackage, Offer, Query, Seen, WhenRevoked, admit, resolve},
+    admission::{Context as Admitting, LockedPackage, Offer, Seen, admit, resolve},
     advisory::Advisory,
 };
-use semver::VersionReq;
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,7 +12,8 @@ use crate::{
     error::{Done, Failed, Kind},
     flags::{self, RegistryUrl},
     page::{Mark, Page},
-    supply::{Found, Supply},
+    standing::{Since, exactly},
+    supply::Supply,
     taken_back::Against,
     trusted::Trusted,
 };
@@ -25,7 +25,10 @@ pub(crate) async fn run(flags: flags::Status, context: &Context) -> Done {
     for package in &lock.packages {
         let kept = by_what_is_kept(package, &trusted, context);
         let since = match (&kept, flags.offline) {
-            (Ok(()), false) => Some(since(package, flags.disable_revoked, context).await),
+            (Ok(()), false) => {
+                let supply = Supply::open(&RegistryUrl { registry: None }, Some(&package.registry), context);
+                Some(Since::ask(package, supply, flags.disable_revoked).await)
+            }
             _ => None,
         };
         let mut looked = Looked { package, kept, since, remembered: None };
@@ -66,22 +69,14 @@ struct Looked<'l> {
     remembered: Option<Against>,
 }
 
-/// What the registry says now.
-struct Since {
-    verdict: Result<(), Failed>,
-    against: Option<Against>,
-    advisories: Vec<Advisory>,
-}
-
 impl Looked<'_> {
     fn against(&self) -> Option<&Against> {
         let since = self.since.as_ref().and_then(|since| since.against.as_ref());
         self.remembered.as_ref().or(since)
     }
 
-    /// Whether the registry was asked and gave an answer. Not being able to ask is no verdict.
     fn is_reached(&self) -> bool {
-        self.since.as_ref().is_some_and(|since| !since.verdict.as_ref().is_err_and(Failed::is_fault))
+        self.since.as_ref().is_some_and(Since::is_reached)
     }
 
     fn is_good(&self) -> bool {
@@ -163,27 +158,4 @@ fn by_what_is_kept(package: &LockedPackage, trusted: &Trusted, context: &Context
     let offer = Offer { resolved: &resolved, package: &component, evidence: &evidence };
     admit(&offer, &admitting).verdict?;
     Ok(())
-}
-
-async fn since(package: &LockedPackage, disable_revoked: bool, context: &Context) -> Since {
-    let found = async {
-        let mut supply = Supply::open(&RegistryUrl { registry: None }, Some(&package.registry), context)?;
-        if disable_revoked {
-            supply.policy.when_revoked = WhenRevoked::Disable;
-        }
-        supply.find(&exactly(package)?, false).await
-    };
-    match found.await {
-        Ok(Found { index, verdict, installed, .. }) => {
-            let advisories = index.map(|index| index.advisories_of(&package.version)).unwrap_or_default();
-            Since { verdict: verdict.map(drop), against: installed, advisories }
-        }
-        Err(failed) => Since { verdict: Err(failed), against: None, advisories: Vec::new() },
-    }
-}
-
-fn exactly(package: &LockedPackage) -> Result<Query, Failed> {
-    let range = VersionReq::parse(&format!("={}", package.version))
-        .map_err(|error| Failed::usage("range-malformed", error.to_string()))?;
-    Ok(Query { name: package.name.clone(), range: Some(range), locked: Some(package.digest) })
 }

@@ -7,20 +7,21 @@ use async_trait::async_trait;
 use jackfield_host::{Error, Host, Installation, grant::Grant};
 use jackfield_package::{
     PackageName,
-    admission::{Query, TrustedRegistry},
+    admission::{HostPolicy, Query, TrustedRegistry},
     difference::Change,
     statement::Bundle,
 };
 use jackfield_workspace::{
     Problem,
-    supply::{GrantChoice, Offer, Supply as WorkspaceSupply},
+    supply::{GrantChoice, Offer, Standing, Supply as WorkspaceSupply},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     commands::{install::all_of, upgrade::more},
     context::Context,
     error::Failed,
+    standing::Since,
     supply::{Good, Supply, Wanted},
     trusted::Trusted,
 };
@@ -146,6 +147,53 @@ impl WorkspaceSupply for Releases {
 
     async fn forget(&self, home: &Path, name: &PackageName) -> Result<(), Problem> {
         Trusted::of(&self.context.at(home)).forget_locked(name).map_err(Failed::into_problem)
+    }
+
+    async fn standing(&self, home: &Path) -> Result<Vec<Standing>, Problem> {
+        let context = self.context.at(home);
+        let lock = Trusted::of(&context).lock().map_err(Failed::into_problem)?;
+        let mut all = Vec::new();
+        for package in &lock.packages {
+            let supply = Supply::of(Some(&package.registry), self.own.get(), &context);
+            let since = Since::ask(package, supply, false).await;
+            // Not being able to ask is no news.
+            if since.is_reached() {
+                let against = since.against.as_ref();
+                all.push(Standing {
+                    name: package.name.clone(),
+                    version: package.version.to_string(),
+                    taken_back: against.map(|against| against.to_json()),
+                    switched_off: against.is_some_and(|against| against.disabled),
+                    advisories: json!(since.advisories),
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    async fn policy(&self, home: &Path) -> Result<Value, Problem> {
+        Ok(json!(Trusted::of(&self.context.at(home)).policy().map_err(Failed::into_problem)?))
+    }
+
+    async fn set_policy(&self, home: &Path, wanted: Value, may_choose_registries: bool) -> Result<(), Problem> {
+        let names_registries = wanted.get("registries").is_some();
+        let wanted: HostPolicy = serde_json::from_value(wanted).map_err(|error| {
+            Problem::bad_request("policy-invalid", format!("this is no policy: {error}"))
+                .hint("docs/spec/policy.md shows every key")
+        })?;
+        let mut refused = None;
+        let changed = Trusted::of(&self.context.at(home)).change_policy(|now| {
+            let registries = if names_registries { wanted.registries } else { now.registries.clone() };
+            if registries != now.registries && !may_choose_registries {
+                let message = "which registries are believed, an operator of the server says: the server asks them";
+                refused = Some(Problem::forbidden("policy-registries", message.to_owned()));
+                return Ok(now.clone());
+            }
+            // What was seen of keysets is no opinion.
+            Ok(HostPolicy { registries, keysets: now.keysets.clone(), ..wanted })
+        });
+        changed.map_err(Failed::into_problem)?;
+        refused.map_or(Ok(()), Err)
     }
 
     async fn prepare(&self, home: &Path) -> Result<(), Problem> {

@@ -20,6 +20,7 @@ mod resumed;
 mod reviews;
 mod search;
 mod staged;
+mod standing;
 mod telemetry;
 mod tls;
 mod vault;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// As the publisher, with the namespace's key.
-fn owner(desk: &Desk, verb: &str, release: &str) -> Ran {
+pub(crate) fn owner(desk: &Desk, verb: &str, release: &str) -> Ran {
     let signed = ["--reason", "loses rows", "--key", "release", "--passphrase-file", "pass"];
     desk.run("ada", &[&[verb, release][..], &signed].concat())
 }
@@ -17,7 +17,7 @@ fn owner(desk: &Desk, verb: &str, release: &str) -> Ran {
 /// Until the log has it and the release stands as it says, in the index too: that is what hosts go by, and it follows a moment
 /// later.
 #[track_caller]
-fn becomes(desk: &Desk, server: &Server, version: &str, state: &str) {
+pub(crate) fn becomes(desk: &Desk, server: &Server, version: &str, state: &str) {
     desk.until("nobody", server, |said| {
         let releases = said["package"]["releases"].as_array().unwrap();
         let index = get(server, "/v1/index/acme/echo");

@@ -59,7 +59,7 @@ impl<'a> Asks<'a> {
     }
 
     #[track_caller]
-    fn expect(&self, method: Method, path: &str, body: Option<Value>, status: u16) -> Value {
+    pub(crate) fn expect(&self, method: Method, path: &str, body: Option<Value>, status: u16) -> Value {
         let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(&body);
