@@ -34,6 +34,8 @@ pub struct Config {
     pub witnesses: Vec<String>,
     /// OpenID Connect issuers whose identities may be trusted publishers.
     pub oidc_issuers: Vec<String>,
+    /// Where people sign in besides by a password.
+    pub sign_in: Vec<SignInProvider>,
     /// How long the validator may work on one component.
     pub validator_timeout_s: u64,
     /// Seconds between checkpoints while entries wait. More entries share one checkpoint when it is longer.
@@ -61,6 +63,7 @@ impl Default for Config {
             namespace_quota_bytes: 10 << 30,
             witnesses: Vec::new(),
             oidc_issuers: Vec::new(),
+            sign_in: Vec::new(),
             validator_timeout_s: 120,
             sequence_interval_ms: 200,
             index_lifetime_s: 7 * 86_400,
@@ -68,6 +71,28 @@ impl Default for Config {
             review_days: 1,
         }
     }
+}
+
+/// An OpenID provider by which people sign in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignInProvider {
+    /// A label, for the URL: what comes back goes to `<public_url>/v1/sign-in/<id>/callback`, which the provider is to know.
+    pub id: String,
+    /// What people call it.
+    pub title: String,
+    /// Its issuer URL; what it offers is discovered there.
+    pub issuer: String,
+    /// This server, as the provider knows it.
+    pub client_id: String,
+    /// A file with the client's secret; none: a public client, which PKCE protects.
+    pub client_secret_file: Option<PathBuf>,
+    /// Scopes that are asked for besides `openid`.
+    pub scopes: Vec<String>,
+    /// Whoever has a verified e-mail address of these domains becomes a user by signing in.
+    pub domains: Vec<String>,
+    /// So does everybody whom the provider vouches for.
+    pub new_users: bool,
 }
 
 impl Config {

@@ -127,6 +127,12 @@ pub const TOKEN_LIFETIME_S: i64 = 366 * 86_400;
 pub const TOKEN_LIFETIME_DEFAULT_S: i64 = 90 * 86_400;
 /// Seconds that a browser stays signed in: a day's work.
 pub const SESSION_S: i64 = 12 * 3600;
+/// Seconds that somebody may take at a provider to sign in: with a second factor from another device.
+pub const SIGN_IN_ATTEMPT_S: i64 = 10 * 60;
+/// Providers by which people sign in: buttons on a page.
+pub const SIGN_IN_PROVIDERS: usize = 20;
+/// Identities of one user at providers.
+pub const IDENTITIES: usize = 10;
 /// Seconds that a link signs somebody in: it is read in a mail or on a terminal, and not the next day.
 pub const SIGN_IN_CODE_S: i64 = 30 * 60;
 /// Seconds a token of trusted publishing or of the OCI token endpoint lives: one upload on a slow line.

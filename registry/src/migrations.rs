@@ -25,4 +25,5 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "reservations",
         sql: Sql::Both(include_str!("../migrations/0010_reservations.sql")),
     },
+    Migration { version: 11, name: "identities", sql: Sql::Both(include_str!("../migrations/0011_identities.sql")) },
 ];

@@ -93,7 +93,7 @@ impl Registry {
         let blobs = Blobs::open(&config)?;
         let keys = Keys::open(&config)?;
         let Parts { clock, validator, resolver, .. } = parts;
-        let door = account::Door::new();
+        let door = account::Door::new(&config)?;
         let registry = Arc::new(Self {
             config,
             db,

@@ -39,6 +39,7 @@ pub fn routes(registry: Shared) -> Router {
     Router::new()
         .merge(account::routes::routes())
         .merge(session::routes())
+        .merge(account::sign_in::routes())
         .merge(publish::routes::routes())
         .merge(read::routes::routes())
         .merge(index::routes())
@@ -81,7 +82,7 @@ pub fn refuse(path: &str, problem: Problem) -> Response {
 
 /// What may be changed by nobody in particular: signing in, and what counts without a name. Everything else under `/v1/` asks for
 /// a token before anything of it is read; what the token is good for, each route finds out.
-const OPEN: [&str; 5] = ["/v1/login", "/v1/session", "/v1/users", "/v1/token-exchange", "/installs"];
+const OPEN: [&str; 6] = ["/v1/login", "/v1/session", "/v1/users", "/v1/token-exchange", "/installs", "/begin"];
 
 /// Around each route of the registry.
 async fn around(State(registry): State<Shared>, request: Request, next: Next) -> Response {

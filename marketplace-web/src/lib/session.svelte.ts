@@ -26,6 +26,11 @@ class Session {
     await this.begin();
   }
 
+  /** A provider has signed him in: the cookie is there. */
+  async signedInElsewhere(): Promise<void> {
+    await this.begin();
+  }
+
   async signOut(): Promise<void> {
     await signOut();
     this.forget();

@@ -15,6 +15,7 @@ mod password;
 mod publishers;
 pub mod routes;
 pub mod session;
+pub(crate) mod sign_in;
 mod store;
 pub mod tokens;
 pub mod users;
@@ -30,11 +31,20 @@ pub struct Door {
     pub(crate) sign_ins: jackfield_server::rate::Limiter,
     /// Whose identity tokens are trusted.
     pub(crate) issuers: oidc::Issuers,
+    /// Where people sign in.
+    pub(crate) providers: sign_in::Providers,
 }
 
 impl Door {
-    pub(crate) fn new() -> Self {
-        Self { passwords: password::Passwords::new(), sign_ins: Default::default(), issuers: oidc::Issuers::new() }
+    /// # Errors
+    /// `config-invalid`.
+    pub(crate) fn new(config: &crate::Config) -> Result<Self, crate::Problem> {
+        Ok(Self {
+            passwords: password::Passwords::new(),
+            sign_ins: Default::default(),
+            issuers: oidc::Issuers::new(),
+            providers: sign_in::Providers::of(config)?,
+        })
     }
 }
 

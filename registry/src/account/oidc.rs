@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use crate::{
-    Problem, Shared,
+    Problem,
     clock::{Micros, SECOND},
     limits::{ID_TOKEN_AGE_S, ID_TOKEN_BYTES, ISSUER_ASKED_EVERY_S, ISSUER_BYTES, ISSUER_KEYS, ISSUER_KEYS_AGE_S},
 };
@@ -37,8 +37,35 @@ pub(crate) struct Issuers {
 
 #[derive(Clone, Debug)]
 struct Known {
+    discovery: Arc<Discovery>,
     keys: Arc<Vec<Jwk>>,
     asked_at: Micros,
+}
+
+/// What an issuer says of itself (OpenID Connect Discovery 1.0, section 3), as far as anybody here asks.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+    /// Where people sign in.
+    pub(crate) authorization_endpoint: Option<String>,
+    /// Where codes become tokens.
+    pub(crate) token_endpoint: Option<String>,
+    /// What else is said of somebody, for an access token.
+    pub(crate) userinfo_endpoint: Option<String>,
+    /// How clients show their secret there; none: `client_secret_basic`.
+    pub(crate) token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// RFC 9207: whether each answer says whose it is.
+    #[serde(default)]
+    pub(crate) authorization_response_iss_parameter_supported: bool,
+}
+
+/// What an identity token must be.
+pub(crate) struct Expected<'e> {
+    /// By one of these.
+    pub(crate) issuers: &'e [String],
+    /// For exactly this one.
+    pub(crate) audience: &'e str,
 }
 
 /// What a verified token says.
@@ -54,7 +81,7 @@ impl Issuers {
     /// # Errors
     /// 401 `id-token-malformed`, `id-token-algorithm`, `issuer-unknown`, `id-token-key`, `id-token-signature`,
     /// `id-token-audience`, `id-token-expired`; 503 `issuer-unavailable`.
-    pub(crate) async fn verify(&self, registry: &Shared, token: &str) -> Result<Claims, Problem> {
+    pub(crate) async fn verify(&self, expected: &Expected<'_>, token: &str, now: Micros) -> Result<Claims, Problem> {
         let malformed = || Problem::unauthenticated("id-token-malformed", "the identity token is not a JSON Web Token");
         if token.len() > ID_TOKEN_BYTES {
             return Err(malformed());
@@ -71,14 +98,14 @@ impl Issuers {
             ));
         }
         let issuer = unverified_issuer(token).ok_or_else(malformed)?;
-        if !registry.config.oidc_issuers.contains(&issuer) {
+        if !expected.issuers.contains(&issuer) {
             return Err(Problem::unauthenticated(
                 "issuer-unknown",
                 "the identity token is of no issuer that this registry knows",
             ));
         }
         let kid = header.kid.as_deref().unwrap_or_default();
-        let key = self.key(registry, &issuer, kid).await?.filter(|key| fits(key, header.alg)).ok_or_else(|| {
+        let key = self.key(&issuer, kid, now).await?.filter(|key| fits(key, header.alg)).ok_or_else(|| {
             Problem::unauthenticated(
                 "id-token-key",
                 "the identity token is signed with a key that its issuer does not publish",
@@ -94,14 +121,13 @@ impl Issuers {
         let claims = decode::<Claims>(token, &key, &validation)
             .map_err(|_| Problem::unauthenticated("id-token-signature", "the identity token's signature is not right"))?
             .claims;
-        check(&claims, &issuer, &registry.config.origin, registry.now() / SECOND)?;
+        check(&claims, &issuer, expected.audience, now / SECOND)?;
         Ok(claims)
     }
 
     /// From what is remembered; asked again if it is old, or if the key is not in it and the last time is a while ago.
-    async fn key(&self, registry: &Shared, issuer: &str, kid: &str) -> Result<Option<Jwk>, Problem> {
-        let now = registry.now();
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(issuer).cloned();
+    async fn key(&self, issuer: &str, kid: &str, now: Micros) -> Result<Option<Jwk>, Problem> {
+        let known = self.remembered(issuer);
         let find = |keys: &[Jwk]| keys.iter().find(|key| key.common.key_id.as_deref() == Some(kid)).cloned();
         if let Some(known) = &known {
             let age = (now - known.asked_at) / SECOND;
@@ -110,22 +136,35 @@ impl Issuers {
                 return Ok(found);
             }
         }
-        let keys = Arc::new(self.fetch(issuer).await.map_err(|error| {
-            tracing::warn!(issuer, error, "an issuer's keys could not be fetched");
-            Problem::unavailable("issuer-unavailable", format!("the keys of `{issuer}` can't be fetched now"))
-        })?);
-        let found = find(&keys);
-        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(issuer.to_owned(), Known { keys, asked_at: now });
-        Ok(found)
+        Ok(find(&self.ask(issuer, now).await?.keys))
     }
 
-    async fn fetch(&self, issuer: &str) -> Result<Vec<Jwk>, String> {
-        #[derive(Deserialize)]
-        struct Discovery {
-            issuer: String,
-            jwks_uri: String,
+    /// What an issuer says of itself, asked again if that is old.
+    ///
+    /// # Errors
+    /// 503 `issuer-unavailable`.
+    pub(crate) async fn discovery(&self, issuer: &str, now: Micros) -> Result<Arc<Discovery>, Problem> {
+        match self.remembered(issuer).filter(|known| (now - known.asked_at) / SECOND < ISSUER_KEYS_AGE_S) {
+            Some(known) => Ok(known.discovery),
+            None => Ok(self.ask(issuer, now).await?.discovery),
         }
+    }
+
+    fn remembered(&self, issuer: &str) -> Option<Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(issuer).cloned()
+    }
+
+    async fn ask(&self, issuer: &str, now: Micros) -> Result<Known, Problem> {
+        let (discovery, keys) = self.fetch(issuer).await.map_err(|error| {
+            tracing::warn!(issuer, error, "an issuer's keys could not be fetched");
+            Problem::unavailable("issuer-unavailable", format!("the keys of `{issuer}` can't be fetched now"))
+        })?;
+        let known = Known { discovery: Arc::new(discovery), keys: Arc::new(keys), asked_at: now };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(issuer.to_owned(), known.clone());
+        Ok(known)
+    }
+
+    async fn fetch(&self, issuer: &str) -> Result<(Discovery, Vec<Jwk>), String> {
         let base = issuer.trim_end_matches('/');
         let discovery = self.get(&format!("{base}/.well-known/openid-configuration")).await?;
         let discovery: Discovery = serde_json::from_slice(&discovery).map_err(|error| error.to_string())?;
@@ -138,19 +177,49 @@ impl Issuers {
             return Err(format!("it has more than {ISSUER_KEYS} keys"));
         }
         // Keys of kinds that nobody here knows are none of ours.
-        Ok(keys.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect())
+        let keys = keys.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect();
+        Ok((discovery, keys))
     }
 
     async fn get(&self, url: &str) -> Result<Vec<u8>, String> {
+        successful(self.send(url, reqwest::Client::get).await?)
+    }
+
+    /// What it says to the bearer of a token.
+    pub(crate) async fn get_as(&self, url: &str, token: &str) -> Result<Vec<u8>, String> {
+        successful(self.send(url, |client, url| client.get(url).bearer_auth(token)).await?)
+    }
+
+    /// Sends a form, with the client's secret in the header if it is shown there.
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        form: &[(&str, &str)],
+        basic: Option<(&str, &str)>,
+    ) -> Result<(http::StatusCode, Vec<u8>), String> {
+        self.send(url, |client, url| {
+            let request = client.post(url).form(form).header(http::header::ACCEPT, "application/json");
+            match basic {
+                Some((user, password)) => request.basic_auth(user, Some(password)),
+                None => request,
+            }
+        })
+        .await
+    }
+
+    /// One request to an issuer, and its answer.
+    async fn send(
+        &self,
+        url: &str,
+        request: impl FnOnce(&reqwest::Client, url::Url) -> reqwest::RequestBuilder,
+    ) -> Result<(http::StatusCode, Vec<u8>), String> {
         let url = url::Url::parse(url).map_err(|error| error.to_string())?;
         if !may_be_asked(&url) {
             return Err(format!("`{url}` is not https"));
         }
         let client = self.client.get_or_try_init(|| async { client() }).await?;
-        let mut response = client.get(url).send().await.map_err(|error| error.to_string())?;
-        if !response.status().is_success() {
-            return Err(format!("it answers {}", response.status()));
-        }
+        let mut response = request(client, url).send().await.map_err(|error| error.to_string())?;
+        let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
             if body.len() + chunk.len() > ISSUER_BYTES {
@@ -158,7 +227,14 @@ impl Issuers {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok((status, body))
+    }
+}
+
+fn successful((status, body): (http::StatusCode, Vec<u8>)) -> Result<Vec<u8>, String> {
+    match status.is_success() {
+        true => Ok(body),
+        false => Err(format!("it answers {status}")),
     }
 }
 

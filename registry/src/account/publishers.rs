@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     Action, Actor, Target,
-    oidc::{Claims, may_be_asked},
+    oidc::{Claims, Expected, may_be_asked},
     store::{self, PublisherRow},
     tokens::{self, Issued},
 };
@@ -166,7 +166,8 @@ fn identity(token: &str, claims: &super::oidc::Claims) -> [u8; 32] {
 
 /// A short-lived token for an identity token.
 pub(crate) async fn exchange(registry: &Shared, exchange: Exchange) -> Result<Issued, Problem> {
-    let claims = registry.door.issuers.verify(registry, &exchange.id_token).await?;
+    let expected = Expected { issuers: &registry.config.oidc_issuers, audience: &registry.config.origin };
+    let claims = registry.door.issuers.verify(&expected, &exchange.id_token, registry.now()).await?;
     let text = |claim: &str| claims.get(claim).and_then(Value::as_str).unwrap_or_default();
     let wanted = exchange.packages.as_deref().map(str::parse::<Pattern>).transpose().map_err(|_| {
         Problem::bad_request("pattern-malformed", "the pattern is none: expected `acme:*` or `acme:crm`")

@@ -8,6 +8,7 @@
 use axum::{Json, Router, extract::State, response::IntoResponse as _, response::Response, routing::post};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use jackfield_db::Conn;
 use jackfield_package::{Label, Pattern};
 use jackfield_server::{body::Body, ids::random, peer::PeerCaller, uri::Path};
 use serde::Deserialize;
@@ -16,7 +17,7 @@ use serde_json::json;
 use super::{Action, Actor, Target, password::Password, store, tokens, users};
 use crate::{
     Problem, Shared,
-    clock::SECOND,
+    clock::{Micros, SECOND},
     limits::{SESSION_S, SIGN_IN_CODE_S},
 };
 
@@ -36,11 +37,30 @@ pub(crate) fn routes() -> Router<Shared> {
 /// The token in a request's cookie, if there is one: by the name that fits, and once, since whoever sets cookies for a neighbouring host
 /// may set one of another name, or a second.
 pub fn of<'a>(registry: &Shared, headers: &'a HeaderMap) -> Option<&'a str> {
-    let wanted = if registry.config.is_https() { SECURE } else { PLAIN };
+    cookie_of(headers, if registry.config.is_https() { SECURE } else { PLAIN })
+}
+
+/// The value of a cookie that is there once.
+pub(super) fn cookie_of<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = cookies.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut tokens = pairs.filter(|(name, _)| *name == wanted).map(|(_, token)| token);
-    tokens.next().filter(|_| tokens.next().is_none())
+    let mut values = pairs.filter(|(name, _)| *name == wanted).map(|(_, value)| value);
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// Nobody is signed in as somebody else by a form of another site: such a form can't say that it is JSON.
+///
+/// # Errors
+/// 403 `csrf`.
+pub(super) fn from_these_pages(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
+    match is_json && !is_from_elsewhere(headers) {
+        true => Ok(()),
+        false => Err(Problem::forbidden(
+            "csrf",
+            "a browser signs in from these pages, with `Content-Type: application/json`",
+        )),
+    }
 }
 
 /// Whether a browser says that another site's page sends this.
@@ -84,14 +104,7 @@ async fn begin(
     headers: HeaderMap,
     Body(shown): Body<Shown>,
 ) -> Result<Response, Problem> {
-    // Nobody is signed in as somebody else by a form of another site: such a form can't say that it is JSON.
-    let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
-    if !is_json || is_from_elsewhere(&headers) {
-        return Err(Problem::forbidden(
-            "csrf",
-            "a browser signs in from these pages, with `Content-Type: application/json`",
-        ));
-    }
+    from_these_pages(&headers)?;
     let actor = match shown {
         Shown { user: Some(user), password: Some(password), code: None } => {
             users::sign_in(&registry, &user, password, &address).await?
@@ -99,16 +112,26 @@ async fn begin(
         Shown { user: None, password: None, code: Some(code) } => by_code(&registry, &code).await?,
         _ => return Err(Problem::bad_request("body-malformed", "expected `user` and `password`, or `code`")),
     };
-    let expires_at = registry.now() + SESSION_S * SECOND;
     let mut tx = registry.db.begin().await?;
-    actor.authorise_noting(&registry, &mut tx, Action::Account, &Target::Registry, Some("signed in")).await?;
-    let user = actor.user.as_ref().map(ToString::to_string);
-    let actions = actor.actions.clone();
-    let issued = tokens::add(&registry, &mut tx, user, None, "a browser", &Pattern::All, actions, expires_at).await?;
+    let (cookie, expires_at) = open(&registry, &mut tx, &actor, "signed in").await?;
     tx.commit().await?;
     let body = json!({ "user": actor.user, "operator": actor.operator, "expires_at": expires_at });
-    let cookie = cookie(&registry, &issued.token, SESSION_S)?;
     Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], Json(body)).into_response())
+}
+
+/// A session of somebody who has shown who he is: its cookie, and when it ends.
+pub(super) async fn open(
+    registry: &Shared,
+    tx: &mut Conn,
+    actor: &Actor,
+    how: &str,
+) -> Result<(HeaderValue, Micros), Problem> {
+    let expires_at = registry.now() + SESSION_S * SECOND;
+    actor.authorise_noting(registry, tx, Action::Account, &Target::Registry, Some(how)).await?;
+    let user = actor.user.as_ref().map(ToString::to_string);
+    let actions = actor.actions.clone();
+    let issued = tokens::add(registry, tx, user, None, "a browser", &Pattern::All, actions, expires_at).await?;
+    Ok((cookie(registry, &issued.token, SESSION_S)?, expires_at))
 }
 
 async fn end(State(registry): State<Shared>, actor: Actor) -> Result<Response, Problem> {

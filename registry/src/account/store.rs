@@ -439,3 +439,80 @@ pub(crate) async fn take_code(conn: &mut Conn, hash: &[u8], now: Micros) -> Resu
 pub(crate) async fn forget_codes(conn: &mut Conn, now: Micros) -> Result<u64> {
     on!(conn, c => sqlx::query("DELETE FROM sign_in_codes WHERE expires_at <= $1").bind(now).execute(c), rows)
 }
+
+// ── Identities at providers ─────────────────────────────────────────────────────────────────────────────────────────
+
+/// A sign-in that has left for a provider.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct AttemptRow {
+    pub(crate) provider: String,
+    pub(crate) nonce: String,
+    pub(crate) verifier: String,
+    pub(crate) next: String,
+    pub(crate) user_name: Option<String>,
+    pub(crate) expires_at: Micros,
+}
+
+pub(crate) async fn add_attempt(conn: &mut Conn, state: &[u8], row: &AttemptRow) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO sign_in_attempts (state, provider, nonce, verifier, next, user_name, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(state).bind(&row.provider).bind(&row.nonce).bind(&row.verifier).bind(&row.next).bind(&row.user_name)
+        .bind(row.expires_at).execute(c), rows)
+}
+
+/// The attempt; it is nobody's afterwards.
+pub(crate) async fn take_attempt(conn: &mut Conn, state: &[u8], now: Micros) -> Result<Option<AttemptRow>> {
+    on!(conn, c => sqlx::query_as(
+        "DELETE FROM sign_in_attempts WHERE state = $1 AND expires_at > $2
+         RETURNING provider, nonce, verifier, next, user_name, expires_at")
+        .bind(state).bind(now).fetch_optional(c))
+}
+
+pub(crate) async fn forget_attempts(conn: &mut Conn, now: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM sign_in_attempts WHERE expires_at <= $1").bind(now).execute(c), rows)
+}
+
+/// Who a user is at an issuer.
+#[derive(Clone, Debug, sqlx::FromRow, serde::Serialize)]
+pub(crate) struct IdentityRow {
+    pub(crate) id: String,
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    #[serde(skip)]
+    pub(crate) user_name: String,
+    pub(crate) label: String,
+    pub(crate) created_at: Micros,
+    pub(crate) used_at: Micros,
+}
+
+pub(crate) async fn identity(conn: &mut Conn, issuer: &str, subject: &str) -> Result<Option<IdentityRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT id, issuer, subject, user_name, label, created_at, used_at FROM user_identities
+         WHERE issuer = $1 AND subject = $2").bind(issuer).bind(subject).fetch_optional(c))
+}
+
+pub(crate) async fn identities_of(conn: &mut Conn, user: &str) -> Result<Vec<IdentityRow>> {
+    on!(conn, c => sqlx::query_as(
+        "SELECT id, issuer, subject, user_name, label, created_at, used_at FROM user_identities
+         WHERE user_name = $1 ORDER BY id").bind(user).fetch_all(c))
+}
+
+/// None if somebody has it already.
+pub(crate) async fn add_identity(conn: &mut Conn, row: &IdentityRow) -> Result<u64> {
+    on!(conn, c => sqlx::query(
+        "INSERT INTO user_identities (id, issuer, subject, user_name, label, created_at, used_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (issuer, subject) DO NOTHING")
+        .bind(&row.id).bind(&row.issuer).bind(&row.subject).bind(&row.user_name).bind(&row.label).bind(row.created_at)
+        .bind(row.used_at).execute(c), rows)
+}
+
+pub(crate) async fn identity_used(conn: &mut Conn, id: &str, label: &str, now: Micros) -> Result<u64> {
+    on!(conn, c => sqlx::query("UPDATE user_identities SET used_at = $2, label = $3 WHERE id = $1")
+        .bind(id).bind(now).bind(label).execute(c), rows)
+}
+
+pub(crate) async fn remove_identity(conn: &mut Conn, user: &str, id: &str) -> Result<u64> {
+    on!(conn, c => sqlx::query("DELETE FROM user_identities WHERE user_name = $1 AND id = $2")
+        .bind(user).bind(id).execute(c), rows)
+}

@@ -38,6 +38,7 @@ pub(crate) async fn run(registry: Shared, stop: CancellationToken) {
 pub async fn sweep(registry: &Shared) -> Result<(u64, u64), Problem> {
     let now = registry.now();
     let mut tx = registry.db.begin().await?;
+    store::forget_attempts(&mut tx, now).await?;
     let tokens = store::forget_tokens(&mut tx, now - TOKEN_KEPT_DAYS * DAY).await?;
     store::forget_exchanged(&mut tx, now).await?;
     store::forget_codes(&mut tx, now).await?;

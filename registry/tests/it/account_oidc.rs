@@ -14,22 +14,32 @@ use serde_json::{Value, json};
 use crate::kit::{ORIGIN, START, TestRegistry};
 
 /// An issuer that serves what it is told to.
-struct Issuer {
-    url: String,
+pub(crate) struct Issuer {
+    pub(crate) url: String,
     keys: Arc<Mutex<Value>>,
     asked: Arc<AtomicUsize>,
     es256: EncodingKey,
+    /// What the next code is exchanged for, and what is then told of its person.
+    pub(crate) answers: Arc<Mutex<(Value, Value)>>,
+    /// The forms that came with codes.
+    pub(crate) forms: Arc<Mutex<Vec<String>>>,
 }
 
 impl Issuer {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let es256 = ec_key();
         let keys = Arc::new(Mutex::new(json!({ "keys": [published(&es256, Algorithm::ES256, "one")] })));
         let asked = Arc::new(AtomicUsize::new(0));
-        let discovery = json!({ "issuer": url, "jwks_uri": format!("{url}/keys") });
-        let (served, counted) = (keys.clone(), asked.clone());
+        let discovery = json!({
+            "issuer": url, "jwks_uri": format!("{url}/keys"), "authorization_endpoint": format!("{url}/authorize"),
+            "token_endpoint": format!("{url}/token"), "userinfo_endpoint": format!("{url}/me"),
+        });
+        let answers = Arc::new(Mutex::new((Value::Null, Value::Null)));
+        let forms = Arc::new(Mutex::new(Vec::new()));
+        let (served, counted, exchanged, kept) = (keys.clone(), asked.clone(), answers.clone(), forms.clone());
+        let told = answers.clone();
         let router =
             Router::new().route("/.well-known/openid-configuration", get(async move || Json(discovery))).route(
                 "/keys",
@@ -38,8 +48,17 @@ impl Issuer {
                     Json(served.lock().unwrap().clone())
                 }),
             );
+        let router = router
+            .route(
+                "/token",
+                axum::routing::post(async move |form: String| {
+                    kept.lock().unwrap().push(form);
+                    Json(exchanged.lock().unwrap().0.clone())
+                }),
+            )
+            .route("/me", get(async move || Json(told.lock().unwrap().1.clone())));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, keys, asked, es256 }
+        Self { url, keys, asked, es256, answers, forms }
     }
 
     fn claims(&self) -> Value {
@@ -50,7 +69,7 @@ impl Issuer {
         })
     }
 
-    fn token(&self, change: impl FnOnce(&mut Value)) -> String {
+    pub(crate) fn token(&self, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = self.claims();
         change(&mut claims);
         signed(&self.es256, Algorithm::ES256, "one", &claims)

@@ -12,6 +12,7 @@ mod account_keysets;
 mod account_namespaces;
 mod account_oidc;
 mod account_sessions;
+mod account_sign_in;
 mod account_tokens;
 mod config;
 mod crash;

@@ -1,6 +1,17 @@
 import { json, path } from './client';
 import type { Name } from './registry';
-import type { AuditLine, Flags, IssuedToken, Me, Namespace, Progress, Publisher, TokenLine } from './types';
+import type {
+  AuditLine,
+  Flags,
+  Identity,
+  IssuedToken,
+  Me,
+  Namespace,
+  Progress,
+  Publisher,
+  SignInProvider,
+  TokenLine,
+} from './types';
 
 // What those do who are signed in.
 
@@ -8,6 +19,17 @@ export const signIn = (user: string, password: string) =>
   json<unknown>('/v1/session', { method: 'POST', body: { user, password } });
 /** By a code that is good once: of a new server's first link, or from an operator. */
 export const signInByCode = (code: string) => json<unknown>('/v1/session', { method: 'POST', body: { code } });
+/** Where people sign in besides by a password. */
+export const signInProviders = () =>
+  json<{ providers: SignInProvider[] }>('/v1/sign-in').then(({ providers }) => providers);
+/** The address at the provider, for this browser alone. */
+export const beginSignIn = (provider: string, next: string) =>
+  json<{ url: string }>(path`/v1/sign-in/${provider}/begin`, { method: 'POST', body: { next } });
+export const identities = () => json<{ identities: Identity[] }>('/v1/me/identities');
+export const linkIdentity = (provider: string) =>
+  json<{ url: string }>('/v1/me/identities', { method: 'POST', body: { provider } });
+export const unlinkIdentity = (id: string) => json<void>(path`/v1/me/identities/${id}`, { method: 'DELETE' });
+
 export const signOut = () => json<void>('/v1/session', { method: 'DELETE' });
 export const me = () => json<Me>('/v1/me');
 export const changePassword = (old: string, password: string) =>

@@ -56,6 +56,8 @@ export interface Membership {
 
 /** `GET /v1/me` */
 export interface Me {
+  /** Whether the user has a password, and not only accounts elsewhere. */
+  password: boolean;
   name: string;
   user: string | null;
   operator: boolean;
@@ -231,4 +233,21 @@ export interface Manifest {
   operations: Operation[];
   examples?: { operation: string; title: string; input: unknown; output?: unknown }[];
   limits?: { memory_bytes?: number; fuel?: number; time_ms?: number; response_bytes?: number };
+}
+
+/** An OpenID provider by which people sign in. */
+export interface SignInProvider {
+  id: string;
+  title: string;
+  issuer: string;
+}
+
+/** Who somebody is at one. */
+export interface Identity {
+  id: string;
+  issuer: string;
+  subject: string;
+  label: string;
+  created_at: number;
+  used_at: number;
 }
