@@ -112,3 +112,13 @@ export async function orNone<T>(answer: Promise<T>): Promise<T | undefined> {
 export function path(parts: TemplateStringsArray, ...values: string[]): string {
   return parts.reduce((whole, part, at) => whole + encodeURIComponent(values[at - 1] ?? '') + part);
 }
+
+/** JSON whose long numbers keep their digits when it is written again, where the browser can. */
+export function exact<T>(text: string): T {
+  const { rawJSON } = JSON as { rawJSON?: (text: string) => unknown };
+  const keep = (_: string, value: unknown, context?: { source?: string }) => {
+    const source = typeof value === 'number' ? context?.source : undefined;
+    return rawJSON && source !== undefined && source !== String(value) ? rawJSON(source) : value;
+  };
+  return JSON.parse(text, keep as (key: string, value: unknown) => unknown) as T;
+}

@@ -1,4 +1,4 @@
-import { json, path, text, type Fetch } from './client';
+import { exact, json, path, text, type Fetch } from './client';
 import type { Name } from './registry';
 import type { Change, Manifest, Micros } from './types';
 
@@ -369,13 +369,19 @@ export class Workspace {
     return json<T>(this.base + below, { method, body });
   }
 
-  private call<T>(name: Name, operation: string, { input, files, deadlineMs, signal }: Call, how: string): Promise<T> {
+  private async call<T>(
+    name: Name,
+    operation: string,
+    { input, files, deadlineMs, signal }: Call,
+    how: string,
+  ): Promise<T> {
     const form = new FormData();
     form.set('input', input);
     for (const [id, file] of files ?? []) form.set(id, file);
     const headers: Record<string, string> =
       deadlineMs === undefined ? {} : { 'jackfield-deadline-ms': String(deadlineMs) };
-    return json<T>(this.invokeHref(name, operation) + how, { method: 'POST', body: form, headers, signal });
+    const answer = await text(this.invokeHref(name, operation) + how, { method: 'POST', body: form, headers, signal });
+    return exact<T>(answer);
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Manifest } from '$lib/api/types';
+import type { Grant } from '$lib/api/workspace';
+import { list, plural } from '$lib/words';
 
 export type Asked = NonNullable<Manifest['egress']>[number];
 
@@ -38,4 +40,16 @@ export function destinations(asked: readonly Asked[], granted: readonly string[]
     return { asked: entry, at, on: text !== undefined, text: text ?? whole };
   });
   return [...lines, ...left.map((text) => ({ asked: undefined, at: -1, on: true, text }))];
+}
+
+/** A grant in a line. */
+export function grantInWords({ egress, operations }: Grant, { operations: all }: Manifest): string {
+  const hosts = [...new Set(egress.map(hostOf))];
+  const reach = hosts.length === 0 ? 'It reaches nobody' : `It may reach ${list(hosts)}`;
+  const granted = operations?.length ?? all.length;
+  const calls =
+    granted === all.length
+      ? 'all that it does may be called'
+      : `${granted} of its ${plural(all.length, 'operation')} may be called`;
+  return `${reach}; ${calls}.`;
 }
