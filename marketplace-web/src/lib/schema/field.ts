@@ -12,7 +12,7 @@ export type Field = Asked &
     | { kind: 'boolean' }
     | { kind: 'choice'; options: { value: unknown; text: string; says: string | undefined }[] }
     | { kind: 'file' }
-    | { kind: 'object'; properties: Property[]; isOpen: boolean }
+    | { kind: 'object'; properties: Property[] }
     | { kind: 'map'; values: Field }
     | { kind: 'list'; items: Field; min: number; max: number | undefined }
     | { kind: 'variants'; variants: { text: string; field: Field }[] }
@@ -74,7 +74,7 @@ export function fieldOf(schema: Schema | boolean): Field {
   const field = new Reader(root).read(root, [], 0);
   // An operation that takes nothing says `object`, and no more.
   const isEmpty = root.type === 'object' && !root.properties && [undefined, false].includes(open(root));
-  return field.kind === 'json' && isEmpty ? { ...field, kind: 'object', properties: [], isOpen: false } : field;
+  return field.kind === 'json' && isEmpty ? { ...field, kind: 'object', properties: [] } : field;
 }
 
 function open(schema: Schema): boolean | undefined {
@@ -171,7 +171,9 @@ class Reader {
       required: schema.required?.includes(name) ?? false,
       field: this.read(property, refs, depth + 1),
     }));
-    return { ...base, kind: 'object', properties, isOpen: values !== false };
+    // What must be said comes first.
+    properties.sort((a, b) => Number(b.required) - Number(a.required));
+    return { ...base, kind: 'object', properties };
   }
 
   private either(base: Asked, written: Schema[], refs: readonly string[], depth: number): Field {
