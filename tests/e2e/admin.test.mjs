@@ -156,7 +156,7 @@ test('a form says what is wrong where it is wrong, and is JSON when somebody wan
   // The server's word, beside the field: this bound is no browser's.
   await json.fill('{"url": "u"}');
   await page.getByRole('button', { name: 'Form', exact: true }).click();
-  await page.locator('form').evaluate((form) => form.setAttribute('novalidate', ''));
+  await page.locator('main form').evaluate((form) => form.setAttribute('novalidate', ''));
   await page.getByLabel(/^timeout_ms/).fill('-5');
   await call.click();
   const wrong = page.locator('[data-fault="/timeout_ms"]');
