@@ -170,7 +170,7 @@ test('a form says what is wrong where it is wrong, and is JSON when somebody wan
   await box(page, 'url').fill(`${service.origin}/items`);
   const before = service.seen.length;
   await page.getByRole('button', { name: 'Only look whether it would run' }).click();
-  await page.getByText('It would run').waitFor();
+  await page.getByText('It would run', { exact: true }).waitFor();
   assert.equal(service.seen.length, before);
 
   // An error of the service's is the connector's answer.
