@@ -13,8 +13,10 @@ const PASSPHRASE = 'correct horse battery staple';
 export const PASSWORD = 'patched through twice';
 
 export class Registry {
-  constructor(binary, components, folder) {
-    Object.assign(this, { binary, components, folder });
+  /** `only`: the part of a server that is served; none: all of it, workspaces too. */
+  /** `only`: the part of a server that is served; null: all of it, workspaces too. */
+  constructor(binary, components, folder, only = 'registry') {
+    Object.assign(this, { binary, components, folder, only });
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'passphrase'), `${PASSPHRASE}\n`);
     writeFileSync(join(folder, 'password'), `${PASSWORD}\n`);
@@ -23,8 +25,7 @@ export class Registry {
   async start() {
     const args = [
       'serve',
-      '--only',
-      'registry',
+      ...(this.only ? ['--only', this.only] : []),
       '--output',
       'json',
       '--origin',

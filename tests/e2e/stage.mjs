@@ -17,12 +17,14 @@ function told(name, fallback) {
 }
 
 export class Stage {
-  static async open() {
+  /** `only`: the part of a server that is served, `null` for all of it. */
+  static async open({ only } = {}) {
     const stage = new Stage();
     stage.folder = mkdtempSync(join(tmpdir(), 'jackfield-web-'));
     stage.shots = process.env.JACKFIELD_TEST_SCREENSHOTS;
     if (stage.shots) mkdirSync(stage.shots, { recursive: true });
-    stage.registry = new Registry(told('JACKFIELD_TEST_BINARY'), told('JACKFIELD_TEST_CONNECTORS'), stage.folder);
+    const [binary, connectors] = [told('JACKFIELD_TEST_BINARY'), told('JACKFIELD_TEST_CONNECTORS')];
+    stage.registry = new Registry(binary, connectors, stage.folder, only);
     await stage.registry.start();
     // Where the registry shows the pages itself, nothing stands in front of it.
     if (process.env.JACKFIELD_TEST_MOUNTED) {

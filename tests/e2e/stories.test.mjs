@@ -38,6 +38,7 @@ const PUBLIC = {
 };
 const ACCOUNT = {
   account: '/account',
+  'no-workspaces': '/workspaces',
   tokens: '/account/tokens',
   'own-namespace': '/account/namespaces/jackfield',
   release: '/account/releases/jackfield/http/0.2.0',

@@ -51,6 +51,9 @@ export function ago(when: When, now = Date.now()): string {
 /** Whom an actor's name means: `user:ada` is ada. */
 export const who = (actor: string) => actor.replace(/^user:/, '');
 
+/** A word of a command, as a shell takes it. */
+export const shellQuoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
 export function short(digest: string): string {
   return digest.replace('sha256:', '').slice(0, 12);
 }

@@ -10,6 +10,8 @@ export class Problem extends Error {
     readonly code: string,
     message: string,
     readonly hint: string | undefined = undefined,
+    /** The whole answer: some problems say more than these four. */
+    readonly body: unknown = undefined,
   ) {
     super(message);
     this.name = 'Problem';
@@ -20,7 +22,9 @@ export type Fetch = typeof fetch;
 
 interface Request {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** A form goes as such, all else as JSON. */
   body?: unknown;
+  headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
   fetch?: Fetch | undefined;
 }
@@ -29,17 +33,19 @@ interface Request {
  * Asks the registry. Who is signed in, the browser's cookie says; what changes something carries a header that no other site's page
  * can send, so that none acts in his name.
  */
-async function ask(path: string, { method = 'GET', body, signal, fetch: by = fetch }: Request): Promise<Response> {
-  const headers: Record<string, string> = { accept: 'application/json, text/plain, */*;q=0.1' };
+async function ask(path: string, request: Request): Promise<Response> {
+  const { method = 'GET', body, signal, fetch: by = fetch } = request;
+  const headers: Record<string, string> = { accept: 'application/json, text/plain, */*;q=0.1', ...request.headers };
+  const isForm = body instanceof FormData;
   if (method !== 'GET') headers['x-jackfield-csrf'] = '1';
-  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (body !== undefined && !isForm) headers['content-type'] = 'application/json';
   let response: Response;
   try {
     response = await by(path, {
       method,
       headers,
       credentials: 'same-origin',
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
       ...(signal ? { signal } : {}),
     });
   } catch (failure) {
@@ -58,6 +64,7 @@ async function problemOf(response: Response): Promise<Problem> {
     code,
     body?.detail ?? `The registry answered with ${response.status}.`,
     body?.hint ?? undefined,
+    body,
   );
 }
 
@@ -104,4 +111,14 @@ export async function orNone<T>(answer: Promise<T>): Promise<T | undefined> {
 /** A path, each part of it escaped: path`/v1/packages/${namespace}`. */
 export function path(parts: TemplateStringsArray, ...values: string[]): string {
   return parts.reduce((whole, part, at) => whole + encodeURIComponent(values[at - 1] ?? '') + part);
+}
+
+/** JSON whose long numbers keep their digits when it is written again, where the browser can. */
+export function exact<T>(text: string): T {
+  const { rawJSON } = JSON as { rawJSON?: (text: string) => unknown };
+  const keep = (_: string, value: unknown, context?: { source?: string }) => {
+    const source = typeof value === 'number' ? context?.source : undefined;
+    return rawJSON && source !== undefined && source !== String(value) ? rawJSON(source) : value;
+  };
+  return JSON.parse(text, keep as (key: string, value: unknown) => unknown) as T;
 }

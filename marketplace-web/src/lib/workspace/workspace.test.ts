@@ -1,0 +1,123 @@
+// Grants, bills and fixes, as far as they are thought and not shown.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Manifest } from '$lib/api/types';
+import type { Bill } from '$lib/api/workspace';
+import { billInWords, duration } from './bill';
+import { curl } from './curl';
+import { asGrant, destinations, grantInWords, hostOf } from './egress';
+import { fixOf } from './fix';
+import { amount, inForce, wishOf } from './limits';
+
+const HREF = '/v1/workspaces/main/installations/acme/crm';
+
+test('only what changes this very installation is carried out', () => {
+  const egress = `POST ${HREF}/grant {"egress":"GET https://api.example.com"}`;
+  assert.deepEqual([fixOf(egress, HREF)?.says, fixOf(egress, HREF)?.needs], ['GET https://api.example.com', 'grant']);
+  assert.equal(fixOf(`PUT ${HREF}/enabled {"enabled":true}`, HREF)?.needs, 'switch');
+  assert.equal(fixOf(`PUT ${HREF}/grant {"operations":["list","get"]}`, HREF)?.says, 'the operations list, get');
+  for (const no of [
+    undefined,
+    null,
+    'jackfield connect acme:crm',
+    `POST ${HREF}/grant {"egress":`,
+    `PUT ${HREF}/grant {"limits":{}}`,
+    `PUT ${HREF}/enabled {"enabled":false}`,
+    `DELETE ${HREF} {}`,
+    `POST /v1/workspaces/main/installations/acme/other/grant {"egress":"GET https://a.example"}`,
+    `POST /v1/workspaces/main/tokens {"egress":"GET https://a.example"}`,
+    `POST https://evil.example${HREF}/grant {"egress":"GET https://a.example"}`,
+  ])
+    assert.equal(fixOf(no, HREF), undefined, String(no));
+});
+
+test('what is asked for meets what is granted', () => {
+  const asked = [
+    { host: 'api.example.com', reason: 'a' },
+    { host: '{hosts}', methods: 'any' as const, ports: 'any' as const, reason: 'b' },
+    { host: '*.example.com', methods: ['POST'], ports: [443, 8443], reason: 'c' },
+  ];
+  assert.deepEqual(asked.map(asGrant), [
+    'GET,HEAD https://api.example.com',
+    '* https://{hosts}:*',
+    'POST https://*.example.com:443,8443',
+  ]);
+  const lines = destinations(asked, [
+    'GET http://127.0.0.1:8080',
+    '* https://{hosts}:*',
+    'GET https://api.example.com',
+  ]);
+  assert.deepEqual(
+    lines.map(({ on, text, at }) => [on, text, at]),
+    [
+      [true, 'GET https://api.example.com', 0],
+      [true, '* https://{hosts}:*', 1],
+      [false, 'POST https://*.example.com:443,8443', 2],
+      [true, 'GET http://127.0.0.1:8080', -1],
+    ],
+  );
+  assert.deepEqual(['GET https://[::1]:80', 'https://a.example via 10.0.0.0/8', '* http://{hosts}:*'].map(hostOf), [
+    '[::1]',
+    'a.example',
+    '{hosts}',
+  ]);
+  const manifest = { operations: [{ name: 'list' }, { name: 'get' }] } as Manifest;
+  const grant = { egress: ['GET https://a.example'], operations: ['get'], limits: {}, config: {}, credentials: {} };
+  assert.equal(grantInWords(grant, manifest), 'It may reach a.example; 1 of its 2 operations may be called.');
+});
+
+test('the smaller of wish and grant holds', () => {
+  const wishes = { time_ms: 120_000, memory_bytes: 1 << 20 };
+  assert.equal(wishOf('time-ms', wishes), 120_000);
+  assert.equal(wishOf('requests', wishes), undefined);
+  assert.equal(inForce('time-ms', wishes, undefined), 30_000, 'a wish alone gives nothing');
+  assert.equal(inForce('time-ms', wishes, 600_000), 120_000);
+  assert.equal(inForce('memory-bytes', wishes, undefined), 1 << 20);
+  assert.deepEqual([amount('time-ms', 1_500), amount('memory-bytes', 64 << 20)], ['1,500 ms', '64 MiB']);
+});
+
+test('a bill in words', () => {
+  const none: Bill = {
+    fuel: 20_359,
+    peak_memory_bytes: 1_118_128,
+    wall_us: 8_785,
+    host_us: 666,
+    instance_us: 228,
+    host_calls: 17,
+    http_requests: 0,
+    http_denied: 1,
+    http_bytes_out: 0,
+    http_bytes_in: 0,
+    file_bytes_in: 0,
+    file_bytes_out: 0,
+    log_lines: 0,
+  };
+  assert.deepEqual(billInWords(none), [
+    ['Time', '8.8 ms, 0.7 ms of it outside the sandbox'],
+    ['Computing', '20,359 units of fuel'],
+    ['Memory', '1.1 MiB at the most'],
+    ['Requests', 'none sent; 1 denied'],
+  ]);
+  assert.deepEqual(
+    billInWords({ ...none, http_requests: 2, http_denied: 0, file_bytes_in: 3, log_lines: 1 }).slice(3),
+    [
+      ['Requests', '2 sent, with 0 bytes out and 0 bytes in'],
+      ['Files', '3 bytes read, 0 bytes written'],
+      ['Log', '1 line'],
+    ],
+  );
+  assert.deepEqual([999_999, 1_234_567, 61_000_000].map(duration), ['1000 ms', '1.2 s', '61 s']);
+});
+
+test('a program’s call, with its quotes and its files', () => {
+  const manifest = {
+    examples: [
+      { operation: 'a', input: { says: "it's" } },
+      { operation: 'b', input: { file: { $file: 'x' } } },
+    ],
+  } as Manifest;
+  const of = (name: string) => curl('http://h/v1', manifest, { name } as Manifest['operations'][number]);
+  assert.match(of('a'), /-d '\{"says":"it'\\''s"\}' \\\n {4}http:\/\/h\/v1$/);
+  assert.match(of('b'), /-F 'input=\{"file":\{"\$file":"x"\}\}' \\\n {4}-F 'x=@FILE'/);
+  assert.match(of('c'), /-d '\{\}'/);
+});
