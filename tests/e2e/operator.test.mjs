@@ -130,7 +130,13 @@ test('by keys alone, an admin connects an account at a certified provider, and l
   });
 
   await t.test('the provider takes it back: it says why, and the admin signs in again', async () => {
+    // A token that still works is kept, whatever becomes of its renewal: so it shall not last.
+    await place.provider.tell({ do: 'lifetime', seconds: 2 });
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await page.getByText('It has a new token.').waitFor();
     await place.provider.tell({ do: 'withdraw' });
+    await page.waitForTimeout(2_500);
+    await place.provider.tell({ do: 'lifetime', seconds: 60 });
     await page.getByRole('button', { name: 'Refresh' }).click();
     await page.getByRole('alert').waitFor();
     await state(page, 'needs-reauth');
@@ -380,18 +386,18 @@ test('members come, change and go; one admin is left', async () => {
   await page.getByLabel('User').fill('bob');
   await page.getByRole('button', { name: 'Add' }).click();
   await page.getByText('bob belongs here now, as member.').waitFor();
-  await page.getByLabel('Role of bob').selectOption('auditor');
+  await page.getByLabel('Role of bob', { exact: true }).selectOption('auditor');
   await page.getByRole('button', { name: 'Change the role of bob' }).click();
   await page.getByText('bob is auditor now.').waitFor();
   await page.getByRole('button', { name: 'Remove bob' }).click();
   await page.getByRole('button', { name: 'Remove bob' }).click();
   await page.getByText('bob is gone from here.').waitFor();
-  assert.equal(await page.getByLabel('Role of bob').count(), 0);
+  assert.equal(await page.getByLabel('Role of bob', { exact: true }).count(), 0);
 
   await page.getByRole('button', { name: 'Remove operator' }).click();
   await page.getByRole('button', { name: 'Remove operator' }).click();
   await page.getByText('operator is gone from here.').waitFor();
-  await page.getByLabel('Role of ada').selectOption('member');
+  await page.getByLabel('Role of ada', { exact: true }).selectOption('member');
   await page.getByRole('button', { name: 'Change the role of ada' }).click();
   await page.getByText('last-admin').waitFor();
   const { members, calls_a_minute } = await place.ask('GET', '/main');
@@ -480,16 +486,8 @@ test('what strangers write is text on every page', async () => {
   });
   await place.ask('POST', '/main/installations', { package: 'jackfield:nothing', grant: 'none' }, { expect: 404 });
   await place.ask('GET', `/main/connections/${encodeURIComponent(HOSTILE)}`, undefined, { expect: 404 });
-  const { invocation } = await place.reach(`https://key.example.com/${HOSTILE.replaceAll(' ', '%20')}`, { token });
-  const installed = '/main/installations/jackfield/hostile';
-  const { invocation: said } = await place
-    .ask(
-      'POST',
-      `${installed}/operations/request/invoke`,
-      { method: 'GET', url: `https://api.example.com/`, headers: [{ name: HOSTILE, value: HOSTILE }] },
-      { expect: 'any' },
-    )
-    .catch(() => ({}));
+  // A URL that is none, which the connector's own error repeats.
+  const { invocation } = await place.reach(`https://key.example.com/${HOSTILE}`, { token, expect: 422 });
   // Somebody who has used a connector reviews it.
   await place.as(
     'bob',
@@ -540,7 +538,6 @@ test('what strangers write is text on every page', async () => {
     [`${MAIN}/audit`, true],
     [`${MAIN}/invocations`, true],
     [`${MAIN}/invocations/${invocation}`, false],
-    ...(said ? [[`${MAIN}/invocations/${said}`, false]] : []),
     [`${MAIN}/invocations?caller=${encodeURIComponent(HOSTILE)}&connector=${encodeURIComponent(HOSTILE)}`, true],
     [`${MAIN}/audit?caller=${encodeURIComponent(HOSTILE)}&target=${encodeURIComponent(HOSTILE)}`, false],
     [`${MAIN}/connections/${encodeURIComponent(HOSTILE)}`, false],

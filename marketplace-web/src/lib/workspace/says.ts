@@ -39,11 +39,12 @@ export const MAY: { what: string; who: Role[]; note?: string }[] = [
   { what: 'Install, upgrade, grant; members, tokens and the quota', who: ['admin'] },
 ];
 
-/** Somebody who calls: a user by his name, a token by what it is for where that is known. */
+/** Somebody: a user by his name, a token by what it is for where that is known. The broker calls both persons. */
 export function callerName(caller: string, labels: ReadonlyMap<string, string> = new Map()): string {
-  if (caller.startsWith('user:')) return caller.slice(5);
-  const id = caller.replace(/^token:/, '');
-  return `token ${labels.get(id) ?? id.slice(0, 13)}`;
+  const [kind, name = ''] = caller.replace(/^person /, '').split(/:(.*)/s);
+  if (kind === 'user') return name;
+  if (kind === 'token') return `token ${labels.get(name) ?? name.slice(0, 13)}`;
+  return caller;
 }
 
 /** What some calls took: the middle one, and the slowest. */

@@ -87,5 +87,7 @@ test('calls are said in plain words', () => {
   assert.deepEqual(latency(calls), { median: 3, most: 9 });
   assert.equal(latency([]), undefined);
   assert.equal(callerName('user:ada'), 'ada');
+  assert.equal(callerName('person user:ada'), 'ada');
+  assert.equal(callerName('connector acme:crm'), 'connector acme:crm');
   assert.equal(callerName('token:0198-1', new Map([['0198-1', 'CI']])), 'token CI');
 });
