@@ -547,6 +547,34 @@ test('what strangers write is text on every page', async () => {
     if (isThere) await of('<img src=x onerror').waitFor({ state: 'attached' });
     assert.equal(await page.locator('img, main script').count(), 0, path);
   }
+  // What a connector logs and answers, and what files it makes.
+  await page.route('**/invoke', async (route) => {
+    const answer = {
+      invocation,
+      result: { [HOSTILE]: HOSTILE },
+      bill: (await place.convert()).bill,
+      denials: [
+        {
+          connector: 'jackfield:http',
+          operation: HOSTILE,
+          asked: HOSTILE,
+          layer: HOSTILE,
+          reason: HOSTILE,
+          fix: HOSTILE,
+        },
+      ],
+      log: [{ level: 'info', message: HOSTILE, fields: [[HOSTILE, HOSTILE]] }],
+      files: [{ id: HOSTILE, name: HOSTILE, media_type: HOSTILE, bytes: 0, base64: '' }],
+    };
+    await route.fulfill({ contentType: 'application/json', body: JSON.stringify(answer) });
+  });
+  await open(page, `${MAIN}/installations/jackfield/http/operations/request`);
+  await page.getByLabel(/^url/i).first().fill('https://api.example.com/');
+  await page.getByRole('button', { name: 'Call it', exact: true }).click();
+  await page.getByRole('heading', { name: 'What it said' }).waitFor();
+  assert.ok((await page.getByText('<img src=x onerror').count()) > 5, 'all of it is there, as text');
+  assert.equal(await page.locator('img, main script').count(), 0);
+
   const operator = await stage.person();
   const link = new URL(place.link);
   await operator.goto(link.pathname + link.hash);
