@@ -14,7 +14,7 @@ export const STATES: Record<ConnectionState, { text: string; kind: 'good' | 'inf
 
 export const OUTCOME: Record<Outcome, { text: string; kind: 'good' | 'warn' | 'bad' | ''; says: string }> = {
   ok: { text: 'done', kind: 'good', says: 'It did what it was asked.' },
-  guest: { text: 'its error', kind: 'warn', says: 'The connector answered with an error of its own.' },
+  guest: { text: 'error', kind: 'warn', says: 'The connector answered with an error of its own.' },
   panic: { text: 'crashed', kind: 'bad', says: 'The connector crashed. Nothing else was touched.' },
   limit: { text: 'limit', kind: 'warn', says: 'It reached a limit, and was stopped.' },
   denied: { text: 'denied', kind: 'bad', says: 'The host denied what it could not do without.' },
