@@ -13,7 +13,6 @@ const PASSPHRASE = 'correct horse battery staple';
 export const PASSWORD = 'patched through twice';
 
 export class Registry {
-  /** `only`: the part of a server that is served; none: all of it, workspaces too. */
   /** `only`: the part of a server that is served; null: all of it, workspaces too. */
   constructor(binary, components, folder, only = 'registry') {
     Object.assign(this, { binary, components, folder, only });
@@ -31,7 +30,7 @@ export class Registry {
       '--origin',
       'registry.example',
       '--listen',
-      '127.0.0.1:0',
+      this.listen ?? '127.0.0.1:0',
       '--data',
       join(this.folder, 'data'),
     ];

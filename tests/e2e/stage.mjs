@@ -10,21 +10,21 @@ import { PASSWORD, Registry } from './registry.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-function told(name, fallback) {
+export function told(name, fallback) {
   const value = process.env[name] ?? fallback;
   assert.ok(value, `${name} is not set: see marketplace-web/README.md`);
   return value;
 }
 
 export class Stage {
-  /** `only`: the part of a server that is served, `null` for all of it. */
-  static async open({ only } = {}) {
+  /** `only`: the part of a server that is served, `null` for all of it; `kind`: what it is seeded with. */
+  static async open({ only, kind = Registry } = {}) {
     const stage = new Stage();
     stage.folder = mkdtempSync(join(tmpdir(), 'jackfield-web-'));
     stage.shots = process.env.JACKFIELD_TEST_SCREENSHOTS;
     if (stage.shots) mkdirSync(stage.shots, { recursive: true });
     const [binary, connectors] = [told('JACKFIELD_TEST_BINARY'), told('JACKFIELD_TEST_CONNECTORS')];
-    stage.registry = new Registry(binary, connectors, stage.folder, only);
+    stage.registry = new kind(binary, connectors, stage.folder, only);
     await stage.registry.start();
     // Where the registry shows the pages itself, nothing stands in front of it.
     if (process.env.JACKFIELD_TEST_MOUNTED) {

@@ -124,8 +124,8 @@ pub(crate) fn test() -> Result<(), Failure> {
     for connector in ["connectors/csv", "connectors/github", "connectors/http"] {
         run(command(target().join("debug/jackfield")).args(["test", connector]))?;
     }
-    if let (true, Some(chromium)) = (pages, &chromium) {
-        web::stories(chromium)?;
+    if let (true, Some(chromium), Some(providers)) = (pages, &chromium, &providers) {
+        web::stories(chromium, providers)?;
     }
     Ok(())
 }

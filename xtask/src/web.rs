@@ -28,7 +28,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 }
 
 /// The stories, against the command with its pages in it. The connectors stand where their own tests have left them.
-pub(crate) fn stories(chromium: &Path) -> Result<(), Failure> {
+pub(crate) fn stories(chromium: &Path, providers: &Path) -> Result<(), Failure> {
     let stories: PathBuf = root().join("tests/e2e");
     npm_packages(&stories)?;
     let mut told = command("npm");
@@ -37,5 +37,6 @@ pub(crate) fn stories(chromium: &Path) -> Result<(), Failure> {
     told.env("JACKFIELD_TEST_CONNECTORS", target().join("jackfield"));
     told.env("JACKFIELD_TEST_MOUNTED", "1");
     told.env("JACKFIELD_TEST_CHROMIUM", chromium);
+    told.env("JACKFIELD_TEST_PROVIDERS", providers);
     run(&mut told)
 }

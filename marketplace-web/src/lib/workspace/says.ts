@@ -1,0 +1,55 @@
+import type { ConnectionState, Invocation, Outcome, Role } from '../api/workspace';
+
+// How a workspace's words are said to a person.
+
+export const STATES: Record<ConnectionState, { text: string; kind: 'good' | 'info' | 'warn' | 'bad' | '' }> = {
+  pending: { text: 'not finished', kind: 'info' },
+  active: { text: 'connected', kind: 'good' },
+  refreshing: { text: 'connected, renewing', kind: 'good' },
+  degraded: { text: 'in trouble', kind: 'warn' },
+  'needs-reauth': { text: 'needs you to sign in again', kind: 'bad' },
+  disabled: { text: 'disabled', kind: '' },
+  revoked: { text: 'revoked', kind: 'bad' },
+};
+
+export const OUTCOME: Record<Outcome, { text: string; kind: 'good' | 'warn' | 'bad' | ''; says: string }> = {
+  ok: { text: 'done', kind: 'good', says: 'It did what it was asked.' },
+  guest: { text: 'error', kind: 'warn', says: 'The connector answered with an error of its own.' },
+  panic: { text: 'crashed', kind: 'bad', says: 'The connector crashed. Nothing else was touched.' },
+  limit: { text: 'limit', kind: 'warn', says: 'It reached a limit, and was stopped.' },
+  denied: { text: 'denied', kind: 'bad', says: 'The host denied what it could not do without.' },
+  host: { text: 'host’s fault', kind: 'bad', says: 'The host itself was at fault, not the connector.' },
+  cancelled: { text: 'stopped', kind: '', says: 'It was stopped while it ran.' },
+  refused: { text: 'refused', kind: 'warn', says: 'It was not begun: it was not to be done as it stood.' },
+};
+
+/** Of docs/reference/workspaces.md: what each role may. */
+export const MAY: { what: string; who: Role[]; note?: string }[] = [
+  {
+    what: 'See what is installed and granted, and who belongs here',
+    who: ['auditor', 'member', 'operator', 'admin'],
+  },
+  {
+    what: 'See everybody’s calls, the tokens and the audit log',
+    who: ['auditor', 'operator', 'admin'],
+    note: 'A member sees his own calls.',
+  },
+  { what: 'Call connectors', who: ['member', 'operator', 'admin'] },
+  { what: 'Connect accounts, and use the kill switch', who: ['operator', 'admin'] },
+  { what: 'Install, upgrade, grant; members, tokens and the quota', who: ['admin'] },
+];
+
+/** Somebody: a user by his name, a token by what it is for where that is known. The broker calls both persons. */
+export function callerName(caller: string, labels: ReadonlyMap<string, string> = new Map()): string {
+  const [kind, name = ''] = caller.replace(/^person /, '').split(/:(.*)/s);
+  if (kind === 'user') return name;
+  if (kind === 'token') return `token ${labels.get(name) ?? name.slice(0, 13)}`;
+  return caller;
+}
+
+/** What some calls took: the middle one, and the slowest. */
+export function latency(calls: Invocation[]): { median: number; most: number } | undefined {
+  const sorted = calls.map((call) => call.bill.wall_us).sort((a, b) => a - b);
+  const [median, most] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[sorted.length - 1]];
+  return median === undefined || most === undefined ? undefined : { median, most };
+}
