@@ -1,14 +1,18 @@
 //! What is installed in a workspace, and what it may.
 
-use axum::{Json, extract::State};
-use http::StatusCode;
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::{StatusCode, header};
 use jackfield_broker::attach::Source;
 use jackfield_host::{
     Installation,
     grant::{EgressGrant, Grant, OperationGrant},
     limits::{Limit, LimitGrants, Limits},
 };
-use jackfield_package::{Label, PackageName};
+use jackfield_package::{Label, Manifest, PackageName};
 use jackfield_server::{
     body::Body,
     uri::{Path, Query},
@@ -44,7 +48,7 @@ pub(crate) async fn show(
 }
 
 fn brief(workspaces: &Shared, caller: &Caller, installation: &Installation) -> Value {
-    let Installation { name, version, digest, enabled, installed_at_s, manifest, .. } = installation;
+    let Installation { name, version, digest, enabled, installed_at_s, manifest, grant, .. } = installation;
     json!({
         "name": name,
         "version": version,
@@ -53,6 +57,7 @@ fn brief(workspaces: &Shared, caller: &Caller, installation: &Installation) -> V
         "installed_at": installed_at_s * 1_000_000,
         "title": manifest.title,
         "summary": manifest.summary,
+        "grant": grant_as_json(grant),
         "standing": workspaces.standings.of(&caller.workspace, name, &version.to_string()),
     })
 }
@@ -62,21 +67,35 @@ fn whole(workspaces: &Shared, caller: &Caller, package: &PackageName) -> Result<
     let installation = host.installation(package).map_err(HostError)?;
     let usage = host.usage(package).map_err(HostError)?;
     let Installation { grant, manifest, signer, .. } = &installation;
-    let in_force = Limits::in_force(&manifest.limits, &grant.limits);
-    let limits: Map<String, Value> = Limit::ALL
-        .into_iter()
-        .map(|limit| {
-            let value = json!({ "value": in_force.get(limit), "unit": limit.unit(), "ceiling": limit.ceiling() });
-            (limit.as_str().to_owned(), value)
-        })
-        .collect();
     let mut shown = brief(workspaces, caller, &installation);
     shown["signer"] = json!(signer);
-    shown["grant"] = grant_as_json(grant);
-    shown["limits"] = limits.into();
+    shown["limits"] = limits(manifest, &grant.limits);
     shown["manifest"] = json!(manifest);
     shown["calls"] = json!(usage.map_or(0, |usage| usage.calls));
     Ok(shown)
+}
+
+/// What a call may use, by the manifest's wish and the grant.
+fn limits(manifest: &Manifest, granted: &LimitGrants) -> Value {
+    let in_force = Limits::in_force(&manifest.limits, granted);
+    let shown = Limit::ALL.into_iter().map(|limit| {
+        let value = json!({ "value": in_force.get(limit), "unit": limit.unit(), "ceiling": limit.ceiling() });
+        (limit.as_str().to_owned(), value)
+    });
+    Value::Object(shown.collect())
+}
+
+/// How much the installed release was used here, signed: with it somebody here may review it.
+pub(crate) async fn receipt(
+    State(workspaces): State<Shared>,
+    caller: Caller,
+    Path((_, namespace, name)): At,
+) -> Result<Response, Problem> {
+    let package = package(&namespace, &name)?;
+    caller.may_look(&workspaces, Action::Invoke, &package.to_string()).await?;
+    caller.reaches(&package)?;
+    let receipt = workspaces.host(&caller.workspace)?.receipt(&package).map_err(HostError)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], receipt.to_bytes()).into_response())
 }
 
 /// What it may, each destination in the text that grants it.
@@ -175,7 +194,11 @@ pub(crate) async fn offer(
     caller.may_look(&workspaces, Action::Install, &package.to_string()).await?;
     caller.reaches(&package)?;
     let (home, host) = (workspaces.home(&caller.workspace), workspaces.host(&caller.workspace)?);
-    Ok(Json(json!(workspaces.supply.offer(&home, &host, &wanted.package).await?)))
+    let offer = workspaces.supply.offer(&home, &host, &wanted.package).await?;
+    let before = host.installation(&package).map(|installation| installation.grant.limits).unwrap_or_default();
+    let mut shown = json!(offer);
+    shown["limits"] = limits(&offer.manifest, &before);
+    Ok(Json(shown))
 }
 
 #[derive(Debug, Deserialize)]

@@ -53,6 +53,7 @@ pub fn table() -> Vec<Route> {
             put(installation::grant).post(installation::allow),
         ),
         route("/{workspace}/installations/{namespace}/{name}/enabled", &["PUT"], put(installation::switch)),
+        route("/{workspace}/installations/{namespace}/{name}/receipt", &["GET"], get(installation::receipt)),
         route("/{workspace}/installations/{namespace}/{name}/openapi.json", &["GET"], get(openapi::document)),
         route(
             "/{workspace}/installations/{namespace}/{name}/operations/{operation}/invoke",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use jackfield_host::{Host, Installation, grant::Grant};
-use jackfield_package::PackageName;
+use jackfield_package::{Manifest, PackageName};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub struct Offer {
     /// What is installed now, if anything is.
     pub replaces: Option<String>,
     /// Its manifest.
-    pub manifest: Value,
+    pub manifest: Manifest,
     /// What it may do that the installed release may not, in words.
     pub changes: Value,
     /// Whether somebody must agree, since it asks for more or another key signed it.

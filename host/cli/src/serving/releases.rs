@@ -87,7 +87,7 @@ impl Considered<'_> {
             version: manifest.version.to_string(),
             digest: package.digest().to_string(),
             replaces: self.previous.as_ref().map(|previous| previous.version.to_string()),
-            manifest: json!(manifest),
+            manifest: manifest.clone(),
             changes: json!(self.changes),
             consent_needed: self.signer_changed || !self.changes.is_empty(),
             warnings: self.good.admitted.warnings.clone(),
