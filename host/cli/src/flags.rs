@@ -108,6 +108,7 @@ pub(crate) enum Command {
     Enable(Enable),
     Disable(Disable),
     Invoke(Invoke),
+    Mcp(Mcp),
     Connect(Connect),
     Connections(Connections),
     Provider(Provider),

@@ -120,6 +120,7 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Enable(flags) => commands::switch::run(&flags.name, true, context).await,
         Command::Disable(flags) => commands::switch::run(&flags.name, false, context).await,
         Command::Invoke(flags) => commands::invoke::run(flags, context).await,
+        Command::Mcp(flags) => commands::mcp::run(flags, context).await,
         Command::Connect(flags) => commands::connect::run(flags, context).await,
         Command::Connections(flags) => commands::connections::run(flags, context).await,
         Command::Provider(flags) => commands::provider::run(flags, context).await,
@@ -144,8 +145,8 @@ async fn run(command: Command, context: &Context) -> Done {
 fn init_tracing(context: &Context, is_server: bool) {
     let level = match context.ui.verbosity() {
         _ if is_server && context.ui.is_quiet() => "warn",
-        0 if is_server => "info,sqlx=warn",
-        1 if is_server => "debug,sqlx=info,hyper_util=info",
+        0 if is_server => "info,sqlx=warn,rmcp=error",
+        1 if is_server => "debug,sqlx=info,hyper_util=info,rmcp=warn",
         0 => return,
         1 => "jackfield_host=info,jackfield=info",
         _ => "jackfield_host=debug,jackfield=debug",

@@ -26,6 +26,7 @@ mod installation;
 mod invocation;
 mod invoke;
 pub mod limits;
+pub mod mcp;
 mod member;
 mod migrations;
 mod openapi;

@@ -13,7 +13,7 @@ use jackfield_server::guard::Allowance;
 use crate::{
     Shared, audit, connection, installation, invocation, invoke,
     limits::{INSTALL_TIMEOUT_S, INVOKE_TIMEOUT_S},
-    member, openapi, token,
+    mcp, member, openapi, token,
 };
 
 /// Where all of it is.
@@ -58,6 +58,12 @@ pub fn table() -> Vec<Route> {
             // The body is bounded as it is read: an input or a form.
             post(invoke::invoke).layer(DefaultBodyLimit::disable()),
         ),
+        // The body is bounded as it is read here, too.
+        route(
+            "/{workspace}/mcp",
+            &["GET", "POST", "DELETE"],
+            get(mcp::speak).post(mcp::speak).delete(mcp::speak).layer(DefaultBodyLimit::disable()),
+        ),
         route("/{workspace}/invocations", &["GET"], get(invocation::list)),
         route("/{workspace}/invocations/{id}", &["GET"], get(invocation::show)),
         route("/{workspace}/connections", &["GET", "POST"], get(connection::list).post(connection::connect)),
@@ -74,7 +80,13 @@ pub fn routes(workspaces: Shared) -> Router {
     let router = table()
         .into_iter()
         .fold(Router::new(), |router, route| router.route(&format!("{PREFIX}{}", route.path), route.handler));
-    router.with_state(workspaces)
+    let by_token = get(mcp::speak_by_token).post(mcp::speak_by_token).delete(mcp::speak_by_token);
+    router.route(mcp::SHORT, by_token.layer(DefaultBodyLimit::disable())).with_state(workspaces)
+}
+
+/// Whether a request is to workspaces.
+pub fn is_ours(path: &str) -> bool {
+    path.starts_with(PREFIX) || path == mcp::SHORT
 }
 
 /// What a request to workspaces may take.
@@ -84,6 +96,10 @@ pub fn allowance(method: &Method, path: &str) -> Allowance {
     if is_post && path.ends_with("/invoke") {
         // Calls have a quota of their own, each workspace's.
         return Allowance { body_bytes: None, timeout: Duration::from_secs(INVOKE_TIMEOUT_S), times_as_often: 0 };
+    }
+    if path.ends_with(mcp::SHORT) {
+        // Calls come this way beside messages that are none, so these are counted like any request.
+        return Allowance { body_bytes: None, timeout: Duration::from_secs(INVOKE_TIMEOUT_S), ..plain };
     }
     if (is_post && path.ends_with("/installations")) || path.ends_with("/offer") {
         return Allowance { timeout: Duration::from_secs(INSTALL_TIMEOUT_S), ..plain };

@@ -54,6 +54,7 @@ pub(crate) async fn run(flags: flags::Serve, context: &Context) -> Done {
     let link = server.first_link(&reached_by).await.map_err(Failed::from_problem)?;
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
+    server.hang_up_at(stop.clone());
     context.ui.answer(
         &json!({ "listening": url, "data": data, "pid": std::process::id(), "sign_in": link }),
         |page| {

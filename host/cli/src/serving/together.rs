@@ -16,7 +16,7 @@ use jackfield_registry::{
     clock::SystemClock,
 };
 use jackfield_server::guard::{Allowance, Guard, guarded};
-use jackfield_workspace::{Parts, Problem, Workspaces, router::PREFIX};
+use jackfield_workspace::{Parts, Problem, Workspaces};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -150,6 +150,17 @@ impl Server {
         jackfield_web::mount(guarded(router, Arc::new(guard)), config.is_https())
     }
 
+    /// Ends what would go on for ever, so that `stop` is not waited for.
+    pub(crate) fn hang_up_at(&self, stop: CancellationToken) {
+        if let Some(Running { workspaces, .. }) = &self.running {
+            let workspaces = workspaces.clone();
+            tokio::spawn(async move {
+                stop.cancelled().await;
+                workspaces.hang_up();
+            });
+        }
+    }
+
     /// What goes on between requests, until `stop`.
     pub(crate) async fn work(self: Arc<Self>, stop: CancellationToken) {
         let mut work = JoinSet::new();
@@ -171,7 +182,7 @@ impl Server {
 }
 
 fn allowance(method: &Method, path: &str) -> Allowance {
-    match path.starts_with(PREFIX) {
+    match jackfield_workspace::router::is_ours(path) {
         true => jackfield_workspace::router::allowance(method, path),
         false => jackfield_registry::router::allowance(method, path),
     }

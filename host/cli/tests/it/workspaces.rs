@@ -11,15 +11,15 @@ use tokio::runtime::Runtime;
 use crate::kit::{Desk, Server, on_each_database};
 
 /// What came back.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
     #[track_caller]
-    fn expect(&self, status: u16) -> Value {
+    pub(crate) fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self.json()
     }
@@ -29,7 +29,7 @@ impl Answer {
     }
 }
 
-fn send(request: RequestBuilder) -> Answer {
+pub(crate) fn send(request: RequestBuilder) -> Answer {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
     RUNTIME.block_on(async {
         let response = request.send().await.unwrap();
@@ -39,27 +39,27 @@ fn send(request: RequestBuilder) -> Answer {
 }
 
 /// Somebody who asks.
-struct Asks<'a> {
+pub(crate) struct Asks<'a> {
     server: &'a Server,
     token: String,
-    client: Client,
+    pub(crate) client: Client,
 }
 
 impl<'a> Asks<'a> {
-    fn new(server: &'a Server, token: impl Into<String>) -> Self {
+    pub(crate) fn new(server: &'a Server, token: impl Into<String>) -> Self {
         // The first one stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { server, token: token.into(), client: Client::new() }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}/v1/workspaces{path}", self.server.url);
         let request = self.client.request(method, url);
         if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
     }
 
     #[track_caller]
-    fn expect(&self, method: Method, path: &str, body: Option<Value>, status: u16) -> Value {
+    pub(crate) fn expect(&self, method: Method, path: &str, body: Option<Value>, status: u16) -> Value {
         let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(&body);
@@ -68,22 +68,22 @@ impl<'a> Asks<'a> {
     }
 
     #[track_caller]
-    fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         self.expect(Method::GET, path, None, 200)
     }
 
     #[track_caller]
-    fn post(&self, path: &str, body: Value, status: u16) -> Value {
+    pub(crate) fn post(&self, path: &str, body: Value, status: u16) -> Value {
         self.expect(Method::POST, path, Some(body), status)
     }
 
     #[track_caller]
-    fn put(&self, path: &str, body: Value, status: u16) -> Value {
+    pub(crate) fn put(&self, path: &str, body: Value, status: u16) -> Value {
         self.expect(Method::PUT, path, Some(body), status)
     }
 }
 
-fn operator(desk: &Desk) -> String {
+pub(crate) fn operator(desk: &Desk) -> String {
     std::fs::read_to_string(desk.path("data/operator-token")).unwrap().trim().to_owned()
 }
 
