@@ -122,18 +122,16 @@ fn without_session() -> ClientLifecycleMode {
     ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }
 }
 
-/// A connector under a name of its own: one that takes a number, and only that.
+/// A connector under a name of its own.
 fn package(program: &str, name: &str) -> PackageBuilder {
     PackageBuilder::of(program).named(name)
 }
 
-fn strict(package: PackageBuilder) -> PackageBuilder {
-    package.manifest(|manifest| {
-        let operation = &mut manifest.operations[0];
-        operation.input = json!({ "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"] });
-        operation.output = operation.input.clone();
-        operation.effect = serde_json::from_value(json!("read")).unwrap();
-    })
+/// One with several operations, whose schemas say something.
+fn typed(name: &str) -> PackageBuilder {
+    let described: Value = serde_json::from_str(include_str!("../../../../tests/programs/typed.json")).unwrap();
+    let operations = serde_json::from_value(described["operations"].clone()).unwrap();
+    package(programs::TYPED, name).manifest(|manifest| manifest.operations = operations)
 }
 
 /// A server with these connectors released, and installed in `main`.
@@ -171,67 +169,80 @@ fn outcomes(admin: &Asks, count: usize) -> Vec<String> {
 #[test]
 fn an_agent_calls_what_its_token_reaches_and_nothing_else() {
     let desk = Desk::new();
-    let long = format!("acme:{}", "long-".repeat(12) + "name");
-    let packages = vec![
-        strict(package(programs::ECHO, "acme:echo")),
-        package(programs::GUEST_ERROR, "acme:ledger"),
-        package(programs::ECHO, &long),
-    ];
+    let long = format!("acme:{}", "long-".repeat(12) + "er");
+    let packages =
+        vec![typed("acme:desk"), package(programs::GUEST_ERROR, "acme:ledger"), package(programs::ECHO, &long)];
     let server = serves(&desk, packages);
     let admin = Asks::new(&server, operator(&desk));
     let all = token(&admin, "*", "member");
     let addresses = [format!("{}/mcp", server.url), format!("{}/v1/workspaces/main/mcp", server.url)];
 
     for (address, lifecycle) in addresses.iter().zip([ClientLifecycleMode::Initialize, without_session()]) {
+        let has_session = lifecycle == ClientLifecycleMode::Initialize;
         let agent = Agent::at(address, &all, lifecycle);
-        let tools = agent.tools();
-        let names = agent.names();
-        assert_eq!((names.len(), &*names[0], &*names[1]), (3, "acme_echo_run", "acme_ledger_run"), "no other tool");
-        assert!(names[2].len() == 64 && names[2].starts_with("acme_long-long-"), "{names:?}");
-        let echo = &tools[0];
-        assert_eq!(echo["title"], "echo: Run");
-        assert_eq!(echo["description"], "What the program is for.");
-        assert_eq!(echo["inputSchema"]["required"], json!(["n"]));
-        assert_eq!(echo["outputSchema"]["type"], "object");
-        let hints = json!({ "title": "echo: Run", "readOnlyHint": true, "destructiveHint": false, "idempotentHint": true, "openWorldHint": false });
-        assert_eq!(echo["annotations"], hints);
-        assert_eq!((&tools[1]["annotations"]["readOnlyHint"], tools[1].get("outputSchema")), (&json!(false), None));
+        let (tools, names) = (agent.tools(), agent.names());
+        let operations = ["add", "content", "handling", "resource", "sort", "text"];
+        let wanted = operations.map(|name| format!("acme_desk_{name}"));
+        assert_eq!((&names[..6], &*names[6], names.len()), (&wanted[..], "acme_ledger_run", 8), "and no other tool");
+        assert!(names[7].len() == 64 && names[7].starts_with("acme_long-long-"), "{names:?}");
+        let [add, _, handling, _, sort, ..] = &tools[..] else { panic!("{tools:?}") };
+        assert_eq!((&add["title"], &add["description"]), (&json!("typed: Add"), &json!("Adds two numbers.")));
+        assert_eq!(sort["description"], "Sort. A guest program of the tests.");
+        assert_eq!(add["inputSchema"]["required"], json!(["a", "b"]));
+        assert_eq!(add["outputSchema"]["required"], json!(["sum"]));
+        assert_eq!(sort["inputSchema"]["properties"]["input"]["type"], "array");
+        assert_eq!(sort.get("outputSchema").is_some(), !has_session, "older clients take objects only");
+        let hints = |tool: &Value| {
+            let names = ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"];
+            names.map(|name| tool["annotations"][name].as_bool().unwrap())
+        };
+        assert_eq!((hints(add), hints(handling)), ([true, false, true, false], [false, true, true, false]));
 
-        let done = agent.call("acme_echo_run", json!({ "n": 1 }));
-        assert_eq!((&done["structuredContent"], &done["isError"]), (&json!({ "n": 1 }), &json!(false)), "{done}");
-        assert_eq!(done["content"][0]["text"], r#"{"n":1}"#);
+        let done = agent.call("acme_desk_add", json!({ "a": 1, "b": 2 }));
+        assert_eq!((&done["structuredContent"], &done["isError"]), (&json!({ "sum": 3 }), &json!(false)), "{done}");
+        assert_eq!(done["content"][0]["text"], r#"{"sum":3}"#);
         assert!(done["_meta"]["dev.jackfield/bill"]["fuel"].as_u64().unwrap() > 0, "{done}");
-        assert_eq!(agent.call(&names[2], json!({}))["structuredContent"], json!({}), "a shortened name is found");
+        let done = agent.call("acme_desk_sort", json!({ "input": [3, 1, 2] }));
+        assert_eq!(done["content"][0]["text"], "[1,2,3]");
+        let done = agent.call("acme_desk_content", json!({}));
+        assert_eq!(
+            (&done["content"][2]["type"], &done["content"][2]["mimeType"]),
+            (&json!("image"), &json!("image/png"))
+        );
+        let done = agent.call("acme_desk_resource", json!({}));
+        assert_eq!(done["content"][2]["resource"]["text"], "This is a note.", "{done}");
+        assert!(done["content"][1]["text"].as_str().unwrap().starts_with("The file `note.txt` (text/plain"), "{done}");
+        assert_eq!(agent.call(&names[7], json!({}))["structuredContent"], json!({}), "a shortened name is found");
 
         // What an agent can act on.
         let said = agent.fails("acme_ledger_run", json!({ "kind": "rate-limited", "retry_after_ms": 2500 }));
         let wanted = "[connector-rate-limited]";
         assert!(said.starts_with(wanted) && said.contains("the ledger is locked") && said.contains("in 3 s"), "{said}");
-        let said =
-            agent.fails("acme_ledger_run", json!({ "kind": "internal", "retryable": false, "request_sent": true }));
+        let sent = json!({ "kind": "internal", "retryable": false, "request_sent": true });
+        let said = agent.fails("acme_ledger_run", sent);
         assert!(said.contains("will fail again") && said.contains("may have had an effect"), "{said}");
-        let said = agent.fails("acme_echo_run", json!({ "n": "one" }));
-        assert!(said.starts_with("[input-invalid]") && said.contains("`/n`"), "{said}");
-        for unknown in ["acme_echo_walk", "acme_other_run", "install", "jackfield_grant", "a__b", "", "🙂"] {
+        let said = agent.fails("acme_desk_add", json!({ "a": 1, "b": "two" }));
+        assert!(said.starts_with("[input-invalid]") && said.contains("`/b`"), "{said}");
+        for unknown in ["acme_desk_walk", "acme_other_run", "install", "jackfield_grant", "a__b", "", "🙂"] {
             assert!(agent.try_call(unknown, json!({})).is_err(), "there is no tool {unknown}");
         }
         agent.leave();
     }
-    // One bill a call that ran, each the token's.
-    let calls = admin.get("/main/invocations?outcome=ok");
-    assert!(outcomes(&admin, 8).iter().filter(|outcome| *outcome == "guest").count() == 4, "{calls}");
+    // One bill a call that ran.
+    let outcomes = outcomes(&admin, 14);
+    assert_eq!((outcomes.len(), outcomes.iter().filter(|outcome| *outcome == "guest").count()), (14, 4));
 
     // A token that reaches less sees less, and what it does not reach is not there.
     let narrow = token(&admin, "acme:ledger", "member");
     let agent = Agent::at(&addresses[0], &narrow, ClientLifecycleMode::Initialize);
     assert_eq!(agent.names(), ["acme_ledger_run"]);
-    assert!(agent.try_call("acme_echo_run", json!({ "n": 1 })).is_err());
+    assert!(agent.try_call("acme_desk_text", json!({})).is_err());
     agent.leave();
 
     // The quota is the workspace's, whichever door.
-    admin.put("/main/quota", json!({ "calls_a_minute": 1 }), 200);
+    admin.put("/main/quota", json!({ "calls_a_minute": 1 }), 204);
     let agent = Agent::at(&addresses[0], &all, ClientLifecycleMode::Initialize);
-    let said: Vec<_> = (0..3).map(|n| agent.call("acme_echo_run", json!({ "n": n })).to_string()).collect();
+    let said: Vec<_> = (0..3).map(|_| agent.call("acme_desk_text", json!({})).to_string()).collect();
     assert!(said[2].contains("[quota-used]") && said[2].contains("may go through in"), "{said:?}");
 }
 
@@ -262,8 +273,8 @@ fn an_agent_hears_of_changes_and_cancels_what_runs() {
     let mut changes =
         RUNTIME.block_on(modern.client.listen(SubscriptionFilter::builder().tools_list_changed().build())).unwrap();
     switch(true);
-    let heard = RUNTIME.block_on(async { tokio::time::timeout(PATIENCE, changes.recv()).await });
-    assert!(heard.is_ok_and(|heard| heard.is_some()));
+    let heard = RUNTIME.block_on(async { tokio::time::timeout(PATIENCE, changes.next()).await });
+    assert!(heard.is_ok_and(|heard| heard.is_ok_and(|heard| heard.is_some())));
     modern.cancels("acme_sleeper_run");
     assert_eq!(outcomes(&admin, 3)[0], "cancelled");
 
@@ -284,9 +295,10 @@ fn whoever_speaks_to_an_agents_door_shows_a_token_and_has_a_session_of_his_own()
     let server = serves(&desk, vec![package(programs::ECHO, "acme:echo")]);
     let admin = Asks::new(&server, operator(&desk));
     let (ann, bob) = (token(&admin, "*", "member"), token(&admin, "*", "member"));
-    let nobody = Asks::new(&server, "");
+    // Each message by a connection of its own: what is too long is not read to its end.
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
     let ask = |token: &str, session: Option<&str>, body: String| {
-        let request = nobody.client.post(format!("{}/mcp", server.url)).body(body);
+        let request = client.post(format!("{}/mcp", server.url)).body(body);
         let request = request.header("content-type", "application/json");
         let request = request.header("accept", "application/json, text/event-stream");
         let request = if token.is_empty() { request } else { request.bearer_auth(token) };
@@ -311,7 +323,7 @@ fn whoever_speaks_to_an_agents_door_shows_a_token_and_has_a_session_of_his_own()
         let Ok(id) = id.parse::<reqwest::header::HeaderValue>() else { continue };
         let id = id.to_str().unwrap();
         assert_eq!(send(ask(who, Some(id), list.clone())).expect(404)["code"], "session-not-found");
-        let end = nobody.client.delete(format!("{}/mcp", server.url)).bearer_auth(who);
+        let end = client.delete(format!("{}/mcp", server.url)).bearer_auth(who);
         assert_eq!(send(end.header("mcp-session-id", id)).expect(404)["code"], "session-not-found");
     }
     assert!(send(ask(&ann, Some(&session), list.clone())).status.is_success(), "it is still there");
@@ -369,7 +381,7 @@ fn home(desk: &Desk, packages: Vec<PackageBuilder>) {
     for package in packages {
         std::fs::write(desk.path("it.wasm"), package.bytes()).unwrap();
         desk.json("home", &["sign", "it.wasm", "--key", "own", "--passphrase-file", "pass"]);
-        desk.json("home", &["install", "it.wasm"]);
+        desk.json("home", &["install", "it.wasm", "--grant-none"]);
     }
 }
 
@@ -379,19 +391,20 @@ fn an_agent_has_the_tools_of_a_home_over_stdin_and_stdout() {
     home(
         &desk,
         vec![
-            strict(package(programs::ECHO, "acme:echo")),
+            typed("acme:desk"),
             package(programs::LOG_FLOOD, "acme:talker"),
             package(programs::FETCH, "other:fetch").asks("GET https://api.example.com"),
         ],
     );
     let mut agent = Agent::by(desk.command("home", &["mcp"]));
-    assert_eq!(agent.names(), ["acme_echo_run", "acme_talker_run", "other_fetch_run"]);
-    assert_eq!(agent.call("acme_echo_run", json!({ "n": 3 }))["structuredContent"], json!({ "n": 3 }));
+    assert_eq!(agent.names()[5..], ["acme_desk_text", "acme_talker_run", "other_fetch_run"]);
+    assert_eq!(agent.call("acme_desk_add", json!({ "a": 1, "b": 2 }))["structuredContent"], json!({ "sum": 3 }));
+    assert_eq!(agent.call("acme_desk_content", json!({}))["content"][2]["type"], "image");
     let request = json!({ "method": "GET", "url": "https://api.example.com/", "fail_as": "cannot" });
     let said = agent.call("other_fetch_run", request).to_string();
     assert!(said.contains("only a person can allow this") && said.contains("jackfield grant other:fetch"), "{said}");
     // Another command in the same home.
-    desk.json("home", &["disable", "acme:echo"]);
+    desk.json("home", &["disable", "acme:desk"]);
     agent.hears();
     assert_eq!(agent.names(), ["acme_talker_run", "other_fetch_run"]);
     agent.leave();
@@ -439,16 +452,16 @@ fn typescript() -> Option<PathBuf> {
 fn the_clients_of_the_typescript_sdk_take_the_same_tools() {
     let Some(folder) = typescript() else { return };
     let desk = Desk::new();
-    let packages = || vec![strict(package(programs::ECHO, "acme:echo")), package(programs::LOG_FLOOD, "acme:talker")];
+    let packages = || vec![typed("acme:desk"), package(programs::LOG_FLOOD, "acme:talker")];
     let server = serves(&desk, packages());
     home(&desk, packages());
     let admin = Asks::new(&server, operator(&desk));
     let all = token(&admin, "*", "member");
     let stdio = json!({ "command": env!("CARGO_BIN_EXE_jackfield"), "args": ["mcp"], "env": { "JACKFIELD_HOME": desk.path("home") } });
     let calls = json!([
-        { "name": "acme_echo_run", "arguments": { "n": 1 } },
-        { "name": "acme_echo_run", "arguments": { "n": "one" } },
-        { "name": "acme_talker_run", "arguments": { "lines": 2 } },
+        { "name": "acme_desk_add", "arguments": { "a": 1, "b": 2 } },
+        { "name": "acme_desk_add", "arguments": { "a": 1, "b": "two" } },
+        { "name": "acme_talker_run", "arguments": { "lines": 300 } },
     ]);
     for generation in ["first", "second"] {
         for place in [format!("{}/mcp", server.url), stdio.to_string()] {
@@ -461,12 +474,13 @@ fn the_clients_of_the_typescript_sdk_take_the_same_tools() {
             assert_eq!(said["server"]["name"], "jackfield");
             let names: Vec<_> =
                 said["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-            assert_eq!(names, ["acme_echo_run", "acme_talker_run"]);
+            assert_eq!((names.len(), names[6]), (7, "acme_talker_run"));
             let results = &said["results"];
-            assert_eq!(results[0]["structuredContent"], json!({ "n": 1 }), "{generation} at {place}: {said}");
+            assert_eq!(results[0]["structuredContent"], json!({ "sum": 3 }), "{generation} at {place}: {said}");
             assert_eq!(results[1]["isError"], true);
-            assert_eq!(results[2]["content"][0]["text"], "2");
-            assert_eq!(results[2]["heard"], json!(["line 0", "line 1"]), "{generation} at {place}");
+            assert_eq!(results[2]["content"][0]["text"], "300");
+            // A client forgets what comes in one piece with the answer.
+            assert_eq!(results[2]["heard"][0], "line 0", "{generation} at {place}");
         }
     }
 }

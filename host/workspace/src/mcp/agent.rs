@@ -219,16 +219,21 @@ async fn telling<T>(
 ) -> T {
     tokio::pin!(calling);
     let mut told = 0.0;
-    loop {
-        let line = tokio::select! {
-            biased;
-            Some(line) = lines.recv() => line,
-            called = &mut calling => return called,
-        };
+    let mut tell = async |line: String| {
         told += 1.0;
         let progress = ProgressNotificationParam::new(token.clone(), told).with_message(line);
         if let Err(error) = peer.notify_progress(progress).await {
             tracing::debug!(%error, "nobody hears what a connector logs");
         }
+    };
+    let called = loop {
+        tokio::select! {
+            Some(line) = lines.recv() => tell(line).await,
+            called = &mut calling => break called,
+        }
+    };
+    while let Ok(line) = lines.try_recv() {
+        tell(line).await;
     }
+    called
 }

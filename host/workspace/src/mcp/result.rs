@@ -59,15 +59,20 @@ fn created(file: &OutputFile, uri: String) -> Result<[ContentBlock; 2], Failure>
     Ok([ContentBlock::text(said), content])
 }
 
+/// A denial beside what came of the call.
 fn denied(denial: &Denial) -> String {
-    let allow = denial.fix.as_ref().map(|fix| format!(" A person can allow it: {fix}"));
-    format!("The host denied what the call went on without: {denial}.{}", allow.unwrap_or_default())
+    let hint = denial.fix.as_ref().map(|fix| format!("\nHint: {}", by_a_person(fix)));
+    format!("[denied] On the way: {denial}{}", hint.unwrap_or_default())
+}
+
+fn by_a_person(fix: &str) -> String {
+    format!("only a person can allow this, and not by a tool: {fix}")
 }
 
 fn no_success(failure: &Failure, bill: &Bill) -> CallToolResult {
     let said = answer::say(failure);
     let hint = match failure {
-        Failure::Denied(_) => said.hint.map(|fix| format!("only a person can allow this, and not by a tool: {fix}")),
+        Failure::Denied(_) => said.hint.map(|fix| by_a_person(&fix)),
         _ => said.hint,
     };
     let words = Words {
