@@ -123,16 +123,8 @@ impl<B: Behind> ServerHandler for Agent<B> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let who = self.behind.who(&context.extensions, None).map_err(unlisted)?;
-        let mut tools = self.tools(&who).map_err(unlisted)?;
-        if let Some(last) = request.and_then(|request| request.cursor) {
-            tools.retain(|tool| *tool.name > *last);
-        }
-        let next_cursor =
-            tools.get(MCP_TOOLS_PAGE).and(tools.get(MCP_TOOLS_PAGE - 1)).map(|last| last.name.to_string());
-        tools.truncate(MCP_TOOLS_PAGE);
-        let mut page = ListToolsResult::with_all_items(tools);
-        page.next_cursor = next_cursor;
-        Ok(page)
+        let after = request.and_then(|request| request.cursor);
+        Ok(page(self.tools(&who).map_err(unlisted)?, after.as_deref()))
     }
 
     async fn call_tool(
@@ -193,6 +185,17 @@ impl<B: Behind> ServerHandler for Agent<B> {
     }
 }
 
+/// The next tools after that name.
+fn page(mut tools: Vec<Tool>, after: Option<&str>) -> ListToolsResult {
+    if let Some(after) = after {
+        tools.retain(|tool| *tool.name > *after);
+    }
+    let has_more = tools.len() > MCP_TOOLS_PAGE;
+    tools.truncate(MCP_TOOLS_PAGE);
+    let last = tools.last().map(|tool| tool.name.to_string());
+    ListToolsResult { next_cursor: last.filter(|_| has_more), ..ListToolsResult::with_all_items(tools) }
+}
+
 /// A no to what is no call: the protocol has no other form for it.
 fn unlisted(problem: Problem) -> ErrorData {
     ErrorData::internal_error(problem.to_string(), None)
@@ -236,4 +239,35 @@ async fn telling<T>(
         tell(line).await;
     }
     called
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+    use rmcp::model::JsonObject;
+
+    use super::*;
+
+    #[test]
+    fn a_list_comes_in_pages_and_each_tool_once() {
+        let name = |number: usize| format!("acme_crm_t{number:04}");
+        let tools: Vec<Tool> = (0..MCP_TOOLS_PAGE * 2).map(|it| Tool::new(name(it), "", JsonObject::new())).collect();
+        let first = page(tools.clone(), None);
+        assert_eq!((first.tools.len(), first.next_cursor.clone()), (MCP_TOOLS_PAGE, Some(name(MCP_TOOLS_PAGE - 1))));
+        let second = page(tools.clone(), first.next_cursor.as_deref());
+        assert_eq!((second.tools.len(), second.next_cursor), (MCP_TOOLS_PAGE, None));
+        assert_eq!([first.tools, second.tools].concat(), tools);
+    }
+
+    #[test]
+    fn more_lines_than_anybody_hears_are_dropped() {
+        let (sink, mut lines) = lines();
+        for level in [Level::Debug, Level::Info] {
+            for _ in 0..MCP_LINES_WAITING * 2 {
+                sink(&LogLine { level, message: format!("{level:?}"), fields: Vec::new() });
+            }
+        }
+        let heard: Vec<_> = std::iter::from_fn(|| lines.try_recv().ok()).collect();
+        assert_eq!(heard, vec!["Info"; MCP_LINES_WAITING]);
+    }
 }

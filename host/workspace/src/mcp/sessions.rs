@@ -68,10 +68,11 @@ impl Sessions {
     /// # Errors
     /// 503 `too-many-sessions`; the new one has ended.
     pub(super) async fn opened(&self, id: &str, caller: &Caller) -> Result<(), Problem> {
-        let live: Vec<String> = self.manager.sessions.read().await.keys().map(|id| id.to_string()).collect();
         let (surplus, is_full) = {
+            // Held meanwhile: a session is live before it is noted.
+            let live = self.manager.sessions.read().await;
             let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
-            owned.by_id.retain(|known, _| live.contains(known));
+            owned.by_id.retain(|known, _| live.contains_key(known.as_str()));
             owned.note(id, caller)
         };
         if let Some(id) = surplus {
@@ -120,6 +121,7 @@ fn owner(caller: &Caller) -> (String, String) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
     use jackfield_package::Pattern;
+    use rmcp::{ServerHandler, transport::StreamableHttpService};
 
     use super::*;
     use crate::role::Role;
@@ -162,16 +164,31 @@ mod tests {
         assert_eq!(owned.by_id.len(), MCP_SESSIONS);
     }
 
+    /// A server without a tool.
+    struct Nothing;
+
+    impl ServerHandler for Nothing {}
+
     #[tokio::test]
     async fn what_is_idle_ends_and_is_forgotten() {
-        let sessions = Sessions::new(Duration::from_millis(20));
+        let sessions = Sessions::new(Duration::from_millis(50));
+        let service = StreamableHttpService::new(|| Ok(Nothing), sessions.manager(), Default::default());
+        let hello = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#;
+        let open = async || {
+            let request =
+                http::Request::post("/mcp").header("host", "localhost").header("content-type", "application/json");
+            let request = request.header("accept", "application/json, text/event-stream");
+            let response = service.handle(request.body(axum::body::Body::from(hello)).unwrap()).await;
+            response.headers()["mcp-session-id"].to_str().unwrap().to_owned()
+        };
         let ann = caller("token:ann");
-        let (id, transport) = sessions.manager.create_session().await.unwrap();
-        sessions.opened(&id, &ann).await.unwrap();
-        assert!(sessions.is_of(&id, &ann));
-        drop(transport);
-        sessions.manager.close_session(&id).await.unwrap();
-        sessions.opened("another", &ann).await.unwrap();
-        assert!(!sessions.is_of(&id, &ann));
+        let first = open().await;
+        sessions.opened(&first, &ann).await.unwrap();
+        assert!(sessions.is_of(&first, &ann));
+        while sessions.manager.has_session(&first.as_str().into()).await.unwrap() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        sessions.opened(&open().await, &ann).await.unwrap();
+        assert!(!sessions.is_of(&first, &ann) && sessions.owned.lock().unwrap().by_id.len() == 1);
     }
 }
