@@ -89,6 +89,12 @@ pub fn is_ours(path: &str) -> bool {
     path.starts_with(PREFIX) || path == mcp::SHORT
 }
 
+/// `/mcp`, or that of a workspace: there may be a package or a user of that name.
+fn is_of_agents(path: &str) -> bool {
+    let workspace = path.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(mcp::SHORT));
+    path == mcp::SHORT || workspace.is_some_and(|workspace| workspace.rfind('/') == Some(0))
+}
+
 /// What a request to workspaces may take.
 pub fn allowance(method: &Method, path: &str) -> Allowance {
     let plain = Allowance::default();
@@ -97,7 +103,7 @@ pub fn allowance(method: &Method, path: &str) -> Allowance {
         // Calls have a quota of their own, each workspace's.
         return Allowance { body_bytes: None, timeout: Duration::from_secs(INVOKE_TIMEOUT_S), times_as_often: 0 };
     }
-    if path.ends_with(mcp::SHORT) {
+    if is_of_agents(path) {
         // Calls come this way beside messages that are none, so these are counted like any request.
         return Allowance { body_bytes: None, timeout: Duration::from_secs(INVOKE_TIMEOUT_S), ..plain };
     }
@@ -105,4 +111,25 @@ pub fn allowance(method: &Method, path: &str) -> Allowance {
         return Allowance { timeout: Duration::from_secs(INSTALL_TIMEOUT_S), ..plain };
     }
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_have_time_for_a_call_and_others_of_their_name_have_not() {
+        let timeout = |path: &str| allowance(&Method::POST, path).timeout.as_secs();
+        for path in ["/mcp", "/v1/workspaces/main/mcp"] {
+            assert_eq!(timeout(path), INVOKE_TIMEOUT_S, "{path}");
+        }
+        for path in [
+            "/v1/workspaces/main/members/mcp",
+            "/v1/workspaces/main/installations/acme/mcp",
+            "/v1/workspaces/mcp/tokens",
+            "/v1/workspaces/mcp",
+        ] {
+            assert_eq!(timeout(path), Allowance::default().timeout.as_secs(), "{path}");
+        }
+    }
 }
