@@ -44,6 +44,11 @@ pub(crate) fn providers() -> Result<Option<std::path::PathBuf>, Failure> {
     npm("providers", "tests/providers", &["server.mjs", "browser.mjs"], "oidc-provider")
 }
 
+/// A folder with the clients of the Model Context Protocol's TypeScript SDK, and the script that uses them. None where there is no Node.
+pub(crate) fn agents() -> Result<Option<std::path::PathBuf>, Failure> {
+    npm("agents", "tests/agents", &["agent.mjs"], "@modelcontextprotocol/sdk")
+}
+
 /// A folder below the target's with the locked packages of one of ours, and its scripts.
 fn npm(name: &str, from: &str, scripts: &[&str], package: &str) -> Result<Option<std::path::PathBuf>, Failure> {
     if !works(command("node").arg("--version")) || !works(command("npm").arg("--version")) {

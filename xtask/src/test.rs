@@ -26,6 +26,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     if node.is_none() {
         need::missing("Node and npm", "log proofs are not checked by @sigstore/verify", "install node 20, npm");
     }
+    let agents = need::agents()?;
     let providers = need::providers()?;
     if providers.is_none() {
         need::missing("Node and npm", "no flow is tried against a certified OpenID provider", "install node 20, npm");
@@ -86,6 +87,10 @@ pub(crate) fn test() -> Result<(), Failure> {
         };
         match &providers {
             Some(folder) => command.env("JACKFIELD_TEST_PROVIDERS", folder),
+            None => command.env("JACKFIELD_TEST_WITHOUT_NODE", "1"),
+        };
+        match &agents {
+            Some(folder) => command.env("JACKFIELD_TEST_AGENTS", folder),
             None => command.env("JACKFIELD_TEST_WITHOUT_NODE", "1"),
         };
         match &chromium {

@@ -182,6 +182,16 @@ Examples:
   jackfield invoke jackfield:csv to-json-lines --input '{\"file\": {\"$file\": \"table\"}}' \\
       --file table=table.csv --out rows/";
 
+pub(crate) const MCP: &str = "\
+An agent's client starts this command; there is nothing to type. The tools are the operations of what is installed and enabled,
+each call as by `jackfield invoke`. It ends when its stdin does. For what a server has installed, agents need no command:
+docs/reference/mcp.md.
+
+Examples:
+  jackfield mcp
+  jackfield mcp --only 'acme:*'
+  claude mcp add jackfield -- jackfield mcp --only acme:fetch-issues";
+
 pub(crate) const SERVE: &str = "\
 Listens on 127.0.0.1:8787 and keeps everything in ./jackfield-registry unless told otherwise. The first start
 makes the user `operator`, writes a token for it to <data>/operator-token, and prints a link to sign in by. SIGTERM

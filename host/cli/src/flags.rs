@@ -109,6 +109,7 @@ pub(crate) enum Command {
     Enable(Enable),
     Disable(Disable),
     Invoke(Invoke),
+    Mcp(Mcp),
     Connect(Connect),
     Connections(Connections),
     Provider(Provider),

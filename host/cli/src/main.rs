@@ -125,6 +125,7 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Enable(flags) => commands::switch::run(&flags.name, true, context).await,
         Command::Disable(flags) => commands::switch::run(&flags.name, false, context).await,
         Command::Invoke(flags) => commands::invoke::run(flags, context).await,
+        Command::Mcp(flags) => commands::mcp::run(flags, context).await,
         Command::Connect(flags) => commands::connect::run(flags, context).await,
         Command::Connections(flags) => commands::connections::run(flags, context).await,
         Command::Provider(flags) => commands::provider::run(flags, context).await,

@@ -22,7 +22,7 @@ use jackfield_server::problem::ProblemBody;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{Problem, limits::ANSWER_BYTES};
+use crate::{Problem, idempotency::INVOCATION, invoke::Called, limits::ANSWER_BYTES};
 
 /// A call that went well.
 #[derive(Serialize)]
@@ -40,12 +40,12 @@ struct Success<'a> {
 }
 
 #[derive(Serialize)]
-struct CreatedFile<'a> {
-    id: &'a str,
-    name: &'a str,
-    media_type: &'a str,
+pub(crate) struct CreatedFile<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) media_type: &'a str,
     bytes: u64,
-    base64: String,
+    pub(crate) base64: String,
 }
 
 /// A call that did not: RFC 9457 with members of its own.
@@ -68,11 +68,16 @@ struct NoSuccess<'a> {
 }
 
 /// What came of it.
-pub(crate) fn of(invocation: &str, outcome: &Outcome) -> Response {
-    match success(invocation, outcome) {
+pub(crate) fn of(called: &Called) -> Response {
+    let id = called.id.as_deref().unwrap_or_default();
+    let mut response = match success(id, &called.outcome) {
         Ok(response) => response,
-        Err(failure) => no_success(invocation, outcome, &failure),
+        Err(failure) => no_success(id, &called.outcome, &failure),
+    };
+    if let Ok(id) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(INVOCATION, id);
     }
+    response
 }
 
 fn success(invocation: &str, outcome: &Outcome) -> Result<Response, Failure> {
@@ -87,7 +92,8 @@ fn success(invocation: &str, outcome: &Outcome) -> Result<Response, Failure> {
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-fn created(file: &OutputFile) -> Result<CreatedFile<'_>, Failure> {
+/// A file that the connector created, in an answer.
+pub(crate) fn created(file: &OutputFile) -> Result<CreatedFile<'_>, Failure> {
     let fault =
         |message: String, hint: &str| Failure::Host(jackfield_host::failure::HostFault::new(message).hint(hint));
     if file.bytes > ANSWER_BYTES as u64 {
@@ -115,11 +121,7 @@ fn no_success(invocation: &str, outcome: &Outcome, failure: &Failure) -> Respons
         code,
         hint,
     };
-    let request_sent = match failure {
-        // What the connector says of itself, or what was counted: the greater caution wins.
-        Failure::Guest(error) => error.request_sent || bill.http_requests > 0,
-        _ => bill.http_requests > 0,
-    };
+    let request_sent = request_sent(failure, bill);
     let answer = NoSuccess { problem, invocation, failure, retryable, request_sent, bill, denials, log };
     let body = serde_json::to_vec(&answer).unwrap_or_default();
     let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
@@ -129,15 +131,21 @@ fn no_success(invocation: &str, outcome: &Outcome, failure: &Failure) -> Respons
     response
 }
 
-struct Said {
-    status: StatusCode,
-    code: String,
-    hint: Option<String>,
-    retryable: Option<bool>,
-    retry_after_s: Option<u64>,
+/// Whether anything left that may have had an effect: what the connector says of itself, or what was counted. The greater caution wins.
+pub(crate) fn request_sent(failure: &Failure, bill: &Bill) -> bool {
+    bill.http_requests > 0 || matches!(failure, Failure::Guest(error) if error.request_sent)
 }
 
-fn say(failure: &Failure) -> Said {
+/// A failure, as it is said to whoever called.
+pub(crate) struct Said {
+    status: StatusCode,
+    pub(crate) code: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) retryable: Option<bool>,
+    pub(crate) retry_after_s: Option<u64>,
+}
+
+pub(crate) fn say(failure: &Failure) -> Said {
     let said =
         |status, code: &str| Said { status, code: code.to_owned(), hint: None, retryable: None, retry_after_s: None };
     match failure {

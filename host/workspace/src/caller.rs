@@ -147,6 +147,21 @@ impl FromRequestParts<Shared> for Caller {
     }
 }
 
+/// A program whose token says which workspace is meant.
+pub(crate) struct ByToken(pub(crate) Caller);
+
+impl FromRequestParts<Shared> for ByToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, workspaces: &Shared) -> Result<Self, Problem> {
+        match own_token(parts) {
+            Some(token) => by_token(workspaces, token).await.map(Self),
+            None => Err(Problem::unauthenticated("unauthenticated", "this asks for a token of a workspace")
+                .hint("as `Authorization: Bearer jfw_…`; people name their workspace: /v1/workspaces/NAME/mcp")),
+        }
+    }
+}
+
 /// The person who asks, where no workspace is meant yet.
 ///
 /// # Errors

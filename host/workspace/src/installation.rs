@@ -256,6 +256,7 @@ pub(crate) async fn install(
             return Err(problem);
         }
     };
+    workspaces.tools_of(&caller.workspace).send_replace(());
     let detail = format!("{} {}", installed.version, installed.digest);
     note(&workspaces, &caller, &target, &detail).await?;
     Ok((StatusCode::CREATED, Json(whole(&workspaces, &caller, &installed.name)?)))
@@ -291,6 +292,7 @@ pub(crate) async fn grant(
     caller.begin(&workspaces, Action::Grant, &package.to_string(), Some(&detail)).await?.commit().await?;
     host.change_grant(&package, |it| wanted.over(it.grant.clone(), &caller).map_err(Changed::Not))
         .map_err(Problem::from)?;
+    workspaces.tools_of(&caller.workspace).send_replace(());
     whole(&workspaces, &caller, &package).map(Json)
 }
 
@@ -368,6 +370,7 @@ pub(crate) async fn switch(
     let name = package.clone();
     let done = tokio::task::spawn_blocking(move || switched.set_enabled(&name, enabled)).await;
     done.map_err(|error| Problem::internal(&error))?.map_err(HostError)?;
+    workspaces.tools_of(&caller.workspace).send_replace(());
     let detail = if enabled { "enabled" } else { "disabled" };
     let tx = caller.begin(&workspaces, Action::Switch, &package.to_string(), Some(detail)).await?;
     tx.commit().await?;
@@ -385,6 +388,7 @@ pub(crate) async fn uninstall(
     let target = package.to_string();
     caller.begin(&workspaces, Action::Install, &target, Some("uninstalled")).await?.commit().await?;
     host.uninstall(&package).map_err(HostError)?;
+    workspaces.tools_of(&caller.workspace).send_replace(());
     workspaces.supply.forget(&workspaces.home(&caller.workspace), &package).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,10 +11,10 @@ use axum::{
     extract::{FromRequest as _, Multipart, Request, State, multipart::MultipartError},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use http_body_util::{LengthLimitError, Limited};
-use jackfield_host::{FileSource, Host, Invocation, Outcome};
-use jackfield_package::{PackageName, schema::Schema};
+use jackfield_host::{FileSource, Host, Invocation, LogSink, Outcome};
+use jackfield_package::{PackageName, manifest::Operation, schema::Schema};
 use jackfield_server::{
     ids::uuid_v7,
     rate::Rate,
@@ -31,7 +31,7 @@ use crate::{
     caller::{self, Caller},
     clock::SECOND,
     fix,
-    idempotency::{self, Found, INVOCATION, Key},
+    idempotency::{self, Found, Key},
     invocation::is_json,
     limits::{DEADLINE_MS, DENIALS_KEPT, INVOKE_BODY_BYTES, INVOKE_BODY_S, INVOKE_FORM_BYTES, MESSAGE_CHARS},
     role::Action,
@@ -49,13 +49,31 @@ pub(crate) struct Options {
 }
 
 /// What is to be called, with what.
-struct Asked {
-    package: PackageName,
-    operation: String,
-    input: String,
-    files: Vec<(String, Bytes)>,
-    deadline: Option<Duration>,
-    trace: Option<String>,
+#[derive(Default)]
+pub struct Asked {
+    /// Which operation.
+    pub operation: String,
+    /// Its input, JSON text.
+    pub input: String,
+    /// Files beside it, by id.
+    pub files: Vec<(String, Bytes)>,
+    /// How long it may take.
+    pub deadline: Option<Duration>,
+    /// The id of the trace that it belongs to.
+    pub trace: Option<String>,
+    /// Stops it.
+    pub cancel: CancellationToken,
+    /// Hears what the connector logs, as it comes.
+    pub log: Option<LogSink>,
+}
+
+/// A call that was made.
+#[derive(Debug)]
+pub struct Called {
+    /// Under which its bill is kept, where bills are.
+    pub id: Option<String>,
+    /// What came of it.
+    pub outcome: Outcome,
 }
 
 pub(crate) async fn invoke(
@@ -66,83 +84,87 @@ pub(crate) async fn invoke(
     request: Request,
 ) -> Result<Response, Problem> {
     let package = package(&namespace, &name)?;
-    let target = format!("{package} {operation}");
-    caller.may_look(&workspaces, Action::Invoke, &target).await?;
-    caller.reaches(&package)?;
+    authorise(&workspaces, &caller, &package, &operation).await?;
     let key = idempotency::key_of(request.headers(), &caller)?;
     let (deadline, trace) = (deadline(request.headers())?, trace(request.headers()));
-    let (input, files) =
-        tokio::time::timeout(Duration::from_secs(INVOKE_BODY_S), read(request)).await.map_err(|_| {
-            let message = format!("the body did not come within {INVOKE_BODY_S} s");
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", message)
-        })??;
-    let asked = Asked { package, operation, input, files, deadline, trace };
-    call(&workspaces, &caller, asked, key, options.dry_run).await
+    let (input, files) = in_time(read(request)).await?;
+    let asked = Asked { operation, input, files, deadline, trace, ..Asked::default() };
+    if options.dry_run {
+        return look(&workspaces.host(&caller.workspace)?, &package, &asked);
+    }
+    answer(workspaces, caller, package, asked, key).await
 }
 
-async fn call(
-    workspaces: &Shared,
-    caller: &Caller,
-    asked: Asked,
-    key: Option<Key>,
-    dry_run: bool,
-) -> Result<Response, Problem> {
-    let host = workspaces.host(&caller.workspace)?;
-    if dry_run {
-        return look(&host, &asked);
-    }
-    if let Some(key) = &key {
-        match key.claim(workspaces, fingerprint(&asked)).await? {
-            Found::Answered(response) => return Ok(response),
-            Found::Claimed => {}
-        }
-    }
-    if let Err(problem) = within_quota(workspaces, caller).await {
-        return Ok(match &key {
-            Some(key) => key.keep(workspaces, problem.into_response(), true).await,
-            None => problem.into_response(),
-        });
-    }
-    let mut invocation = Invocation::new(&asked.operation, &asked.input);
-    for (id, bytes) in &asked.files {
-        invocation = invocation.file(id, FileSource::Bytes(bytes.clone()));
-    }
-    if let Some(key) = &key {
-        invocation = invocation.idempotency_key(key.for_connector());
-    }
-    let run = run(workspaces.clone(), caller.clone(), host, asked, invocation);
-    match key {
-        None => Ok(run.await?.0),
-        // Whoever asked may go away; what was begun under a key comes to its end, and its answer is kept.
-        Some(key) => {
-            let workspaces = workspaces.clone();
-            let kept = tokio::spawn(async move {
-                let (response, nothing_done) = match run.await {
-                    Ok(ran) => ran,
-                    Err(problem) => (problem.into_response(), true),
-                };
-                key.keep(&workspaces, response, nothing_done).await
-            });
-            kept.await.map_err(|error| Problem::internal(&error))
-        }
-    }
-}
-
-/// The call itself, its answer and whether nothing at all was done; its bill is handed over.
-async fn run(
+/// A call's answer, the one that is kept under its key if there is one already.
+async fn answer(
     workspaces: Shared,
     caller: Caller,
-    host: Host,
+    package: PackageName,
     asked: Asked,
-    invocation: Invocation,
-) -> Result<(Response, bool), Problem> {
+    key: Option<Key>,
+) -> Result<Response, Problem> {
+    if let Some(key) = &key
+        && let Found::Answered(response) = key.claim(&workspaces, fingerprint(&package, &asked)).await?
+    {
+        return Ok(response);
+    }
+    // A caller who goes away stops his call; what was begun under a key comes to its end, and its answer is kept.
+    let _stops = key.is_none().then(|| asked.cancel.clone().drop_guard());
+    // Beside this future, which goes with its caller: the bill is written in any case.
+    let done = tokio::spawn(async move {
+        let called = perform(&workspaces, &caller, &package, asked, key.as_ref().map(Key::for_connector)).await;
+        let (response, nothing_done) = match called {
+            Ok(called) => (answer::of(&called), called.did_nothing()),
+            Err(problem) => (problem.into_response(), true),
+        };
+        match key {
+            Some(key) => key.keep(&workspaces, response, nothing_done).await,
+            None => response,
+        }
+    });
+    done.await.map_err(|error| Problem::internal(&error))
+}
+
+/// Whether he may call that operation at all.
+///
+/// # Errors
+/// 403 `role-insufficient`, which is written down, and `token-reach`.
+pub(crate) async fn authorise(
+    workspaces: &Shared,
+    caller: &Caller,
+    package: &PackageName,
+    operation: &str,
+) -> Result<(), Problem> {
+    caller.may_look(workspaces, Action::Invoke, &format!("{package} {operation}")).await?;
+    caller.reaches(package)
+}
+
+/// The call itself, through whichever door: counted against the quota, run, and its bill handed over. Whoever calls this has
+/// [authorised](authorise) its caller.
+pub(crate) async fn perform(
+    workspaces: &Shared,
+    caller: &Caller,
+    package: &PackageName,
+    asked: Asked,
+    key: Option<&str>,
+) -> Result<Called, Problem> {
+    let host = workspaces.host(&caller.workspace)?;
+    within_quota(workspaces, caller).await?;
     let at = workspaces.now();
     let id = uuid_v7(at)?;
-    let cancel = CancellationToken::new();
-    // Dropped with this future: a caller who goes away stops his call.
-    let _stops = cancel.clone().drop_guard();
-    let invoking = host.invoke(&asked.package, invocation.cancel(cancel.clone()));
-    let outcome = match asked.deadline {
+    let Asked { operation, input, files, deadline, trace, cancel, log } = asked;
+    let mut invocation = Invocation::new(&operation, input).cancel(cancel.clone());
+    for (id, bytes) in files {
+        invocation = invocation.file(id, FileSource::Bytes(bytes));
+    }
+    if let Some(key) = key {
+        invocation = invocation.idempotency_key(key);
+    }
+    if let Some(log) = log {
+        invocation = invocation.log_sink(log);
+    }
+    let invoking = host.invoke(package, invocation);
+    let outcome = match deadline {
         None => invoking.await,
         Some(deadline) => {
             tokio::pin!(invoking);
@@ -156,8 +178,8 @@ async fn run(
             }
         }
     };
-    let outcome = fix::over_http(outcome, &caller.workspace, &asked.package);
-    let version = host.installation(&asked.package).map(|it| it.version.to_string()).unwrap_or_default();
+    let outcome = fix::over_http(outcome, &caller.workspace, package);
+    let version = host.installation(package).map(|it| it.version.to_string()).unwrap_or_default();
     let (word, code, message) = answer::summary(&outcome.result);
     let denials = &outcome.denials[..outcome.denials.len().min(DENIALS_KEPT)];
     workspaces
@@ -167,23 +189,25 @@ async fn run(
             workspace: caller.workspace.to_string(),
             at,
             caller: caller.name.clone(),
-            connector: asked.package.to_string(),
+            connector: package.to_string(),
             version,
-            operation: asked.operation.chars().take(64).collect(),
+            operation: operation.chars().take(64).collect(),
             outcome: word.to_owned(),
             code,
             message: message.map(|text| text.chars().take(MESSAGE_CHARS).collect()),
             bill: serde_json::to_string(&outcome.bill).unwrap_or_default(),
             denials: (!denials.is_empty()).then(|| serde_json::to_string(denials).unwrap_or_default()),
-            trace: asked.trace,
+            trace,
         })
         .await;
-    let mut response = answer::of(&id, &outcome);
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(INVOCATION, id);
+    Ok(Called { id: Some(id), outcome })
+}
+
+impl Called {
+    /// Whether no code of the connector ran.
+    fn did_nothing(&self) -> bool {
+        self.outcome.bill.instance_us == 0 && self.outcome.result.is_err()
     }
-    let nothing_done = outcome.bill.instance_us == 0 && outcome.result.is_err();
-    Ok((response, nothing_done))
 }
 
 /// What was cancelled since its caller's time was over has run into a limit of time, and not been stopped by somebody.
@@ -197,29 +221,38 @@ fn overdue(mut outcome: Outcome, deadline: Duration) -> Outcome {
 }
 
 /// Everything that can be said without running it: whether it is there, may be called, and takes this input.
-fn look(host: &Host, asked: &Asked) -> Result<Response, Problem> {
-    let installation = host.installation(&asked.package).map_err(HostError)?;
+fn look(host: &Host, package: &PackageName, asked: &Asked) -> Result<Response, Problem> {
+    let installation = host.installation(package).map_err(HostError)?;
     let operation = installation.manifest.operation(&asked.operation).ok_or_else(|| {
         let known: Vec<_> = installation.manifest.operations.iter().map(|known| known.name.as_str()).collect();
-        let message = format!("`{}` has no operation `{}`", asked.package, asked.operation.escape_debug());
+        let message = format!("`{package}` has no operation `{}`", asked.operation.escape_debug());
         Problem::not_found("operation-unknown", message).hint(format!("it has: {}", known.join(", ")))
     })?;
     if !installation.enabled {
-        return Err(Problem::forbidden("disabled", format!("`{}` is disabled", asked.package)));
+        return Err(Problem::forbidden("disabled", format!("`{package}` is disabled")));
     }
     if !installation.grant.allows_operation(&asked.operation) {
         return Err(Problem::forbidden("denied", format!("the operation `{}` is not granted", asked.operation)));
     }
     let input: Value = serde_json::from_str(&asked.input)
         .map_err(|error| Problem::bad_request("input-not-json", format!("the input is not JSON: {error}")))?;
-    let faults = Schema::compile(&operation.input)?.faults(&input);
-    if !faults.is_empty() {
-        let message = format!("the input does not fit `{}`: {}", asked.operation, faults.join("; "));
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "input-invalid", message));
-    }
-    Ok(Json(json!({ "dry_run": true, "connector": asked.package, "version": installation.version,
+    fits(operation, &input)?;
+    Ok(Json(json!({ "dry_run": true, "connector": package, "version": installation.version,
         "operation": asked.operation, "effect": operation.effect, "idempotent": operation.idempotent }))
     .into_response())
+}
+
+/// Whether an operation takes that input.
+///
+/// # Errors
+/// 422 `input-invalid`.
+pub(crate) fn fits(operation: &Operation, input: &Value) -> Result<(), Problem> {
+    let faults = Schema::compile(&operation.input)?.faults(input);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the input does not fit `{}`: {}", operation.name, faults.join("; "));
+    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "input-invalid", message))
 }
 
 async fn within_quota(workspaces: &Shared, caller: &Caller) -> Result<(), Problem> {
@@ -232,9 +265,9 @@ async fn within_quota(workspaces: &Shared, caller: &Caller) -> Result<(), Proble
 }
 
 /// What makes a request the same request.
-fn fingerprint(asked: &Asked) -> [u8; 32] {
+fn fingerprint(package: &PackageName, asked: &Asked) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in [asked.package.to_string().as_str(), &asked.operation, &asked.input] {
+    for part in [package.to_string().as_str(), &asked.operation, &asked.input] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -260,7 +293,11 @@ fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
 
 /// The trace that a call belongs to (W3C Trace Context); what is no such header is as if it were not there, as that text wants it.
 fn trace(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(TRACEPARENT)?.to_str().ok()?;
+    trace_id(headers.get(TRACEPARENT)?.to_str().ok()?)
+}
+
+/// The trace's id in the value of such a header.
+pub(crate) fn trace_id(text: &str) -> Option<String> {
     let mut fields = text.split('-');
     let (version, trace, parent) = (fields.next()?, fields.next()?, fields.next()?);
     let is_hex = |field: &str, length: usize| {
@@ -268,6 +305,17 @@ fn trace(headers: &HeaderMap) -> Option<String> {
     };
     let is_fine = is_hex(version, 2) && version != "ff" && is_hex(trace, 32) && is_hex(parent, 16);
     (is_fine && trace.bytes().any(|byte| byte != b'0')).then(|| trace.to_owned())
+}
+
+/// What comes of reading a body, if it comes in time.
+///
+/// # Errors
+/// 408 `body-too-slow`.
+pub(crate) async fn in_time<T>(reading: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    tokio::time::timeout(Duration::from_secs(INVOKE_BODY_S), reading).await.map_err(|_| {
+        let message = format!("the body did not come within {INVOKE_BODY_S} s");
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", message)
+    })?
 }
 
 /// The input, and files if there are any.

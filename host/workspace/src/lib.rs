@@ -10,6 +10,8 @@
 //! the quota and looks for an answer under its idempotency key → the host runs it in a fresh sandbox → [`answer`] says what came of
 //! it, with the bill → [`invocation`] keeps the bill.
 //!
+//! An agent's call comes in by [`mcp`], and goes the same way from [`invoke`] on.
+//!
 //! Who people are, accounts know ([`identity::Identity`]); how a release is found and admitted, a supply knows
 //! ([`supply::Supply`]): both are handed in by the door. SQL stands in `store.rs` only.
 
@@ -26,6 +28,7 @@ mod installation;
 mod invocation;
 mod invoke;
 pub mod limits;
+pub mod mcp;
 mod member;
 mod migrations;
 mod openapi;

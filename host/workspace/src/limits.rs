@@ -15,6 +15,25 @@ pub const INVOKE_TIMEOUT_S: u64 = 660;
 /// Seconds to install: a component is fetched, admitted and compiled.
 pub const INSTALL_TIMEOUT_S: u64 = 180;
 
+/// Sessions of agents that are open at once: a few KiB each.
+pub const MCP_SESSIONS: usize = 5_000;
+
+/// Of these, with one token or of one person: a team's agents. One more ends the one that was used longest ago, whose client is told so and
+/// begins anew.
+pub const MCP_SESSIONS_PER_CALLER: usize = 64;
+
+/// Seconds after which a session that nobody uses ends: an agent waits for its user over lunch, and not overnight.
+pub const MCP_IDLE_S: u64 = 6 * 3_600;
+
+/// Seconds for which a stream of what changes stays open: whoever listens shows his token again so often.
+pub const MCP_STREAM_S: u64 = 3_600;
+
+/// Tools in one page of their list.
+pub const MCP_TOOLS_PAGE: usize = 200;
+
+/// Log lines of a call that wait to be told to an agent: a burst. Beyond it they are dropped.
+pub const MCP_LINES_WAITING: usize = 64;
+
 /// Milliseconds that a caller may give a call at the most, as the host's own ceiling has it.
 pub const DEADLINE_MS: u64 = 600_000;
 

@@ -13,7 +13,7 @@ use jackfield_server::guard::Allowance;
 use crate::{
     Shared, audit, connection, installation, invocation, invoke,
     limits::{INSTALL_TIMEOUT_S, INVOKE_TIMEOUT_S},
-    member, openapi, policy, standing, token,
+    mcp, member, openapi, policy, standing, token,
 };
 
 /// Where all of it is.
@@ -61,6 +61,12 @@ pub fn table() -> Vec<Route> {
             // The body is bounded as it is read: an input or a form.
             post(invoke::invoke).layer(DefaultBodyLimit::disable()),
         ),
+        // The body is bounded as it is read here, too.
+        route(
+            "/{workspace}/mcp",
+            &["GET", "POST", "DELETE"],
+            get(mcp::speak).post(mcp::speak).delete(mcp::speak).layer(DefaultBodyLimit::disable()),
+        ),
         route("/{workspace}/invocations", &["GET"], get(invocation::list)),
         route("/{workspace}/invocations/{id}", &["GET"], get(invocation::show)),
         route("/{workspace}/connections", &["GET", "POST"], get(connection::list).post(connection::connect)),
@@ -77,7 +83,19 @@ pub fn routes(workspaces: Shared) -> Router {
     let router = table()
         .into_iter()
         .fold(Router::new(), |router, route| router.route(&format!("{PREFIX}{}", route.path), route.handler));
-    router.with_state(workspaces)
+    let by_token = get(mcp::speak_by_token).post(mcp::speak_by_token).delete(mcp::speak_by_token);
+    router.route(mcp::SHORT, by_token.layer(DefaultBodyLimit::disable())).with_state(workspaces)
+}
+
+/// Whether a request is to workspaces.
+pub fn is_ours(path: &str) -> bool {
+    path.starts_with(PREFIX) || path == mcp::SHORT
+}
+
+/// `/mcp`, or that of a workspace: there may be a package or a user of that name.
+fn is_of_agents(path: &str) -> bool {
+    let workspace = path.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(mcp::SHORT));
+    path == mcp::SHORT || workspace.is_some_and(|workspace| workspace.rfind('/') == Some(0))
 }
 
 /// What a request to workspaces may take.
@@ -88,8 +106,33 @@ pub fn allowance(method: &Method, path: &str) -> Allowance {
         // Calls have a quota of their own, each workspace's.
         return Allowance { body_bytes: None, timeout: Duration::from_secs(INVOKE_TIMEOUT_S), times_as_often: 0 };
     }
+    if is_of_agents(path) {
+        // Calls come this way beside messages that are none, so these are counted like any request.
+        return Allowance { body_bytes: None, timeout: Duration::from_secs(INVOKE_TIMEOUT_S), ..plain };
+    }
     if (is_post && (path.ends_with("/installations") || path.ends_with("/standing"))) || path.ends_with("/offer") {
         return Allowance { timeout: Duration::from_secs(INSTALL_TIMEOUT_S), ..plain };
     }
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_have_time_for_a_call_and_others_of_their_name_have_not() {
+        let timeout = |path: &str| allowance(&Method::POST, path).timeout.as_secs();
+        for path in ["/mcp", "/v1/workspaces/main/mcp"] {
+            assert_eq!(timeout(path), INVOKE_TIMEOUT_S, "{path}");
+        }
+        for path in [
+            "/v1/workspaces/main/members/mcp",
+            "/v1/workspaces/main/installations/acme/mcp",
+            "/v1/workspaces/mcp/tokens",
+            "/v1/workspaces/mcp",
+        ] {
+            assert_eq!(timeout(path), Allowance::default().timeout.as_secs(), "{path}");
+        }
+    }
 }

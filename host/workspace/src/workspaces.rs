@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock, Weak},
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
 };
 
 use async_trait::async_trait;
@@ -18,6 +18,7 @@ use jackfield_db::Db;
 use jackfield_host::{Host, HostBuilder};
 use jackfield_package::{Label, PackageName, Refusal};
 use jackfield_server::rate::Limiter;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
     clock::{Clock, Micros},
     identity::Identity,
     invocation::Bills,
+    mcp::Door,
     migrations::MIGRATIONS,
     remembered::Remembered,
     standing::{self, Standings},
@@ -57,6 +59,10 @@ pub struct Workspaces {
     pub(crate) quotas: Remembered<Label, i64>,
     /// Calls of each workspace, against its quota.
     pub(crate) calls: Limiter,
+    /// Where agents come in.
+    pub(crate) mcp: Door,
+    /// What tells each workspace's agents that their tools have changed.
+    tools: Mutex<HashMap<Label, watch::Sender<()>>>,
     folder: PathBuf,
     origin: Option<String>,
     host_of: HostOf,
@@ -114,6 +120,8 @@ impl Workspaces {
             tokens: Remembered::default(),
             quotas: Remembered::default(),
             calls: Limiter::default(),
+            mcp: Door::new(),
+            tools: Mutex::default(),
             folder,
             origin,
             host_of,
@@ -160,6 +168,17 @@ impl Workspaces {
         let host = (self.host_of)(workspace, &home).build().map_err(|fault| Problem::internal(&fault))?;
         hosts.insert(workspace.clone(), host.clone());
         Ok(host)
+    }
+
+    /// Whoever listens hears when a workspace's tools may have changed.
+    pub(crate) fn tools_of(&self, workspace: &Label) -> watch::Sender<()> {
+        let mut all = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(workspace.clone()).or_default().clone()
+    }
+
+    /// Ends the streams by which agents listen, so that a server which stops need not wait for them.
+    pub fn hang_up(&self) {
+        self.mcp.hang_up();
     }
 
     /// Makes a workspace and its home, with its first admin.

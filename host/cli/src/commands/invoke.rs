@@ -97,7 +97,8 @@ async fn cancel_on_interrupt(cancel: CancellationToken, ui: Ui) {
     }
 }
 
-fn write_log_line(ui: Ui, line: &LogLine) {
+/// A connector's log line, on stderr.
+pub(super) fn write_log_line(ui: Ui, line: &LogLine) {
     let (word, style) = match line.level {
         Level::Trace | Level::Debug if ui.verbosity() == 0 => return,
         Level::Trace => ("trace", Style::new().dimmed()),

@@ -18,6 +18,7 @@ pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod login;
+pub(crate) mod mcp;
 pub(crate) mod namespace;
 pub(crate) mod new;
 pub(crate) mod outdated;

@@ -80,6 +80,7 @@ async fn serve_configured(
     let server = Arc::new(server.with_metrics(Metrics::start()?));
     let link = server.first_link(&reached_by).await.map_err(Failed::from_problem)?;
     stop_on_signals(stop.clone())?;
+    server.hang_up_at(stop.clone());
     context.ui.answer(
         &json!({ "listening": url, "data": data, "pid": std::process::id(), "sign_in": link }),
         |page| {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use jackfield_host::grant::EgressGrant;
+use jackfield_package::Pattern;
 
 use super::{Evidence, RegistryUrl};
 use crate::{
@@ -129,4 +130,13 @@ pub(crate) struct Invoke {
     /// Equal across the retries of one logical call [default: a new one]
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
+}
+
+/// Serve what is installed here to an agent, over stdin and stdout (Model Context Protocol)
+#[derive(Debug, Args)]
+#[command(after_help = examples::MCP)]
+pub(crate) struct Mcp {
+    /// These packages only: `*`, `acme:*` or `acme:crm`
+    #[arg(long, value_name = "PATTERN", default_value = "*", hide_default_value = true)]
+    pub(crate) only: Pattern,
 }

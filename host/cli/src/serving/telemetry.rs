@@ -44,8 +44,8 @@ impl Telemetry {
     pub(crate) fn start(ui: &Ui, format: LogFormat) -> Result<Self, Failed> {
         let level = match ui.verbosity() {
             _ if ui.is_quiet() => "warn",
-            0 => "info,sqlx=warn",
-            _ => "debug,sqlx=info,hyper_util=info,opentelemetry=info,opentelemetry_sdk=info",
+            0 => "info,sqlx=warn,rmcp=error",
+            _ => "debug,sqlx=info,hyper_util=info,rmcp=warn,opentelemetry=info,opentelemetry_sdk=info",
         };
         let lines = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)

@@ -16,7 +16,7 @@ use jackfield_registry::{
     clock::SystemClock,
 };
 use jackfield_server::guard::{Allowance, Guard, guarded};
-use jackfield_workspace::{Parts, Problem, Workspaces, router::PREFIX};
+use jackfield_workspace::{Parts, Problem, Workspaces};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -168,6 +168,17 @@ impl Server {
         jackfield_web::mount(guarded(router, Arc::new(guard)), config.is_https())
     }
 
+    /// Ends what would go on for ever, so that `stop` is not waited for.
+    pub(crate) fn hang_up_at(&self, stop: CancellationToken) {
+        if let Some(Running { workspaces, .. }) = &self.running {
+            let workspaces = workspaces.clone();
+            tokio::spawn(async move {
+                stop.cancelled().await;
+                workspaces.hang_up();
+            });
+        }
+    }
+
     /// What goes on between requests, until `stop`.
     pub(crate) async fn work(self: Arc<Self>, stop: CancellationToken) {
         let mut work = JoinSet::new();
@@ -198,7 +209,7 @@ impl Server {
 }
 
 fn allowance(method: &Method, path: &str) -> Allowance {
-    match path.starts_with(PREFIX) {
+    match jackfield_workspace::router::is_ours(path) {
         // Whoever scrapes is not to be kept from seeing that many ask.
         _ if path == metrics::PATH => Allowance { times_as_often: 0, ..Allowance::default() },
         true => jackfield_workspace::router::allowance(method, path),

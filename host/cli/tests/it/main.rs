@@ -3,6 +3,7 @@
 
 mod accounts;
 mod advisories;
+mod agents;
 mod audits;
 mod backup;
 mod canary;

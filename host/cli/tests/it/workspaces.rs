@@ -30,11 +30,15 @@ impl Answer {
 }
 
 pub(crate) fn send(request: RequestBuilder) -> Answer {
+    try_send(request).unwrap()
+}
+
+fn try_send(request: RequestBuilder) -> reqwest::Result<Answer> {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
     RUNTIME.block_on(async {
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        Ok(Answer { status, headers, text: response.text().await? })
     })
 }
 
@@ -189,6 +193,16 @@ fn the_kill_switch_stops_a_running_call() {
         });
         assert_eq!(calling["code"], "call-stopped");
         assert!(calling["bill"]["wall_us"].as_u64().unwrap() < 15_000_000, "stopped long before its end: {calling}");
+        // Whoever goes away stops his call, and has its bill.
+        admin.put(&format!("{ECHO}/enabled"), json!({ "enabled": true }), 200);
+        let gone = admin.request(Method::POST, RUN).timeout(std::time::Duration::from_secs(1)).json(&json!({}));
+        assert!(try_send(gone).is_err());
+        let calls = || admin.get("/main/invocations?outcome=cancelled")["invocations"].as_array().unwrap().len();
+        let billed = (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            calls() == 2
+        });
+        assert!(billed, "{}", admin.get("/main/invocations"));
     });
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jackfield_host::{Failure, FileSource, Invocation, limits::Limit};
 use jackfield_test_kit::{TestHost, programs};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::outcome::{answer, assert_stopped, guest_error_of};
@@ -26,6 +26,18 @@ pub(crate) async fn files_copy() {
     let path = file.path.clone();
     drop(outcome);
     assert!(!path.exists(), "it goes with the outcome");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+pub(crate) async fn typed() {
+    let host = TestHost::new();
+    let described: Value = serde_json::from_str(include_str!("../../../programs/typed.json")).unwrap();
+    let operations = serde_json::from_value(described["operations"].clone()).unwrap();
+    let program = host.program(programs::TYPED).manifest(|manifest| manifest.operations = operations).install().await;
+    assert_eq!(answer(&program.call(Invocation::new("sort", "[3,1,2]")).await), json!([1, 2, 3]));
+    let outcome = program.call(Invocation::new("content", "{}")).await;
+    assert_eq!(outcome.files[0].media_type, "image/png");
+    assert!(program.call(Invocation::new("handling", "{}")).await.result.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
