@@ -12,7 +12,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use http_body_util::{LengthLimitError, Limited};
 use jackfield_host::{FileSource, Host, Invocation, LogSink, Outcome};
 use jackfield_package::{PackageName, manifest::Operation, schema::Schema};
 use jackfield_server::{
@@ -341,42 +340,35 @@ fn checked(text: String) -> Result<String, Problem> {
     }
 }
 
+/// Read to its end before it is taken apart: what is left unread of a body closes its connection under the next request.
 async fn read_parts(request: Request<Body>) -> Result<(String, Vec<(String, Bytes)>), Problem> {
-    let malformed = |why: String| Problem::bad_request("form-malformed", format!("the form can't be read: {why}"));
-    let unread = |error: MultipartError| match is_too_long(&error) {
-        true => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body-too-long",
-            format!("the form is longer than {INVOKE_FORM_BYTES} bytes"),
-        )
-        .hint("larger files go by the command `jackfield invoke` or the library, where they are streams"),
-        false => malformed(error.body_text()),
+    let malformed = |error: MultipartError| {
+        Problem::bad_request("form-malformed", format!("the form can't be read: {}", error.body_text()))
     };
-    let request = request.map(|body| Body::new(Limited::new(body, INVOKE_FORM_BYTES)));
-    let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(error.body_text()))?;
+    let (parts, body) = request.into_parts();
+    let read = jackfield_server::body::read(Request::new(body), INVOKE_FORM_BYTES).await;
+    let bytes = read.map_err(|problem| match problem.code {
+        "body-too-long" => {
+            problem.hint("larger files go by the command `jackfield invoke` or the library, where they are streams")
+        }
+        _ => problem,
+    })?;
+    let request = Request::from_parts(parts, Body::from(bytes));
+    let mut parts = Multipart::from_request(request, &()).await.map_err(|error| {
+        Problem::bad_request("form-malformed", format!("the form can't be read: {}", error.body_text()))
+    })?;
     let (mut input, mut files) = (None, Vec::new());
-    while let Some(part) = parts.next_field().await.map_err(unread)? {
+    while let Some(part) = parts.next_field().await.map_err(malformed)? {
         let name = part.name().unwrap_or_default().to_owned();
         if name == "input" {
-            input = Some(part.text().await.map_err(unread)?);
+            input = Some(part.text().await.map_err(malformed)?);
         } else {
-            files.push((name, part.bytes().await.map_err(unread)?));
+            files.push((name, part.bytes().await.map_err(malformed)?));
         }
     }
-    let input = input.ok_or_else(|| malformed("it has no part `input`".to_owned()))?;
+    let input = input
+        .ok_or_else(|| Problem::bad_request("form-malformed", "the form can't be read: it has no part `input`"))?;
     Ok((checked(input)?, files))
-}
-
-/// Whether a form could not be read since it has too many bytes.
-fn is_too_long(error: &MultipartError) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 impl crate::Workspaces {
