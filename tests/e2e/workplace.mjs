@@ -124,7 +124,8 @@ export class Workplace extends Registry {
   }
 }
 
-async function freePort() {
+/** A port that nobody has now. */
+export async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address();
