@@ -54,19 +54,14 @@ pub(crate) async fn write(
         at: now,
         caller: caller.name.clone(),
         action: action.word().to_owned(),
-        target: shortened(target),
+        target: store::text(target, AUDIT_TEXT_CHARS),
         allowed,
-        detail: detail.map(shortened),
+        detail: detail.map(|detail| store::text(detail, AUDIT_TEXT_CHARS)),
         hash: Vec::new(),
     };
     row.hash = hash(&before, workspace, &row).to_vec();
     store::add_audit(tx, workspace, &row).await?;
     Ok(())
-}
-
-/// A line is for a person, and kept for a year: what somebody sends does not make it a page.
-fn shortened(text: &str) -> String {
-    text.chars().filter(|it| *it != '\0').take(AUDIT_TEXT_CHARS).collect()
 }
 
 /// In a transaction of its own, since nothing else is done.

@@ -111,6 +111,12 @@ pub(crate) struct AnswerRow {
     pub(crate) body: Option<String>,
 }
 
+/// A text of somebody else's, as a row keeps it: so many characters, which make no page, and without U+0000, which PostgreSQL keeps
+/// in no text: one such row would hold up all that are written with it.
+pub(crate) fn text(text: &str, most: usize) -> String {
+    text.chars().filter(|it| *it != '\0').take(most).collect()
+}
+
 // ── Workspaces and members ──────────────────────────────────────────────────────────────────────────────────────────
 
 pub(crate) async fn workspace_count(conn: &mut Conn) -> Result<i64> {

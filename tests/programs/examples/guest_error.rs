@@ -19,8 +19,8 @@ fn run(call: Call) -> Answer {
     };
     Err(Error {
         kind,
-        code: "ledger-locked".to_owned(),
-        message: "the ledger is locked".to_owned(),
+        code: input["code"].as_str().unwrap_or("ledger-locked").to_owned(),
+        message: input["message"].as_str().unwrap_or("the ledger is locked").to_owned(),
         retryable: input["retryable"].as_bool(),
         retry_after_ms: input["retry_after_ms"].as_u64(),
         request_sent: input["request_sent"] == true,

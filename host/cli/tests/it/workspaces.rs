@@ -315,3 +315,36 @@ fn no_route_leads_from_one_workspace_to_another_nor_past_a_role() {
         assert_eq!(admin.put("/main/members/operator", json!({ "role": "member" }), 409)["code"], "last-admin");
     });
 }
+
+/// PostgreSQL keeps no text with U+0000 in it.
+#[test]
+fn a_nul_is_refused_where_it_is_asked_for_and_left_out_of_what_is_kept() {
+    on_each_database(&[], |desk, server| {
+        desk.release("1.0.0", PackageBuilder::of(programs::GUEST_ERROR));
+        let admin = Asks::new(server, operator(desk));
+        admin.post("/main/installations", json!({ "package": "acme:echo" }), 201);
+        for (method, path) in [
+            (Method::GET, "/main/invocations/%00"),
+            (Method::DELETE, "/main/tokens/%00"),
+            (Method::DELETE, "/main/members/a%00"),
+            (Method::POST, "/main/installations/acme/echo/operations/run%00/invoke"),
+        ] {
+            assert_eq!(admin.expect(method, path, Some(json!({})), 400)["code"], "path-malformed", "{path}");
+        }
+        for path in ["/main/invocations?caller=%00", "/main/audit?target=a%00"] {
+            assert_eq!(admin.expect(Method::GET, path, None, 400)["code"], "query-malformed", "{path}");
+        }
+        let title = json!({ "name": "other", "title": "a\0b" });
+        assert_eq!(admin.post("", title, 400)["code"], "body-malformed");
+
+        // What a connector says reaches its caller as it is, and does not hold up the bills of others.
+        let said = json!({ "kind": "internal", "message": "a\0b", "code": "c\0d" });
+        let failed = admin.post(RUN, said, 500);
+        assert_eq!(failed["failure"]["message"], "a\0b");
+        admin.post(RUN, json!({ "kind": "internal" }), 500);
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        let calls = admin.get("/main/invocations");
+        let codes: Vec<_> = calls["invocations"].as_array().unwrap().iter().map(|it| &it["code"]).collect();
+        assert_eq!(codes, ["ledger-locked", "cd"], "the newest first: {calls}");
+    });
+}
