@@ -42,7 +42,7 @@ use crate::{
 const DEADLINE: HeaderName = HeaderName::from_static("jackfield-deadline-ms");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Options {
     dry_run: bool,

@@ -10,6 +10,8 @@
 //! the quota and looks for an answer under its idempotency key → the host runs it in a fresh sandbox → [`answer`] says what came of
 //! it, with the bill → [`invocation`] keeps the bill.
 //!
+//! [`document`] says all routes in OpenAPI's words.
+//!
 //! Who people are, accounts know ([`identity::Identity`]); how a release is found and admitted, a supply knows
 //! ([`supply::Supply`]): both are handed in by the door. SQL stands in `store.rs` only.
 
@@ -19,6 +21,7 @@ pub mod answer;
 mod audit;
 pub mod caller;
 mod connection;
+pub mod document;
 mod fix;
 mod idempotency;
 pub mod identity;

@@ -87,10 +87,7 @@ pub fn allowance(method: &Method, path: &str) -> Allowance {
         // Calls have a quota of their own, each workspace's.
         return Allowance { body_bytes: None, timeout: Duration::from_secs(INVOKE_TIMEOUT_S), times_as_often: 0 };
     }
-    if (is_post && path.ends_with("/installations"))
-        || (is_post && path.ends_with("/standing"))
-        || path.ends_with("/offer")
-    {
+    if (is_post && (path.ends_with("/installations") || path.ends_with("/standing"))) || path.ends_with("/offer") {
         return Allowance { timeout: Duration::from_secs(INSTALL_TIMEOUT_S), ..plain };
     }
     plain

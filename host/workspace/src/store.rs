@@ -5,11 +5,13 @@ use std::time::Duration;
 use jackfield_db::{Conn, Result, on};
 use serde::{Serialize, Serializer};
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use crate::{
     Problem, Shared,
     clock::{DAY, Micros},
     limits::{AUDIT_DAYS, BILLS_DAYS},
+    role::Role,
 };
 
 #[derive(Clone, Debug, Serialize, sqlx::FromRow)]
@@ -20,45 +22,60 @@ pub(crate) struct WorkspaceRow {
     pub(crate) created_at: Micros,
 }
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
+#[schema(as = WorkspaceMember)]
 pub(crate) struct MemberRow {
     #[serde(rename = "user")]
     pub(crate) user_name: String,
+    #[schema(value_type = Role)]
     pub(crate) role: String,
 }
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
+#[schema(as = Membership)]
 pub(crate) struct MembershipRow {
     pub(crate) name: String,
     pub(crate) title: String,
     /// None: seen by an operator who is no member.
+    #[schema(value_type = Option<Role>, required)]
     pub(crate) role: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
+#[schema(as = WorkspaceToken)]
 pub(crate) struct TokenRow {
     pub(crate) id: String,
     pub(crate) workspace: String,
     pub(crate) label: String,
+    #[schema(value_type = Role)]
     pub(crate) role: String,
     pub(crate) packages: String,
     pub(crate) created_by: String,
+    #[schema(value_type = i64)]
     pub(crate) created_at: Micros,
+    #[schema(value_type = i64)]
     pub(crate) expires_at: Micros,
+    #[schema(value_type = Option<i64>, required)]
     pub(crate) revoked_at: Option<Micros>,
+    #[schema(value_type = Option<i64>, required)]
     pub(crate) last_used_at: Option<Micros>,
 }
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
+#[schema(as = AuditLine)]
 pub(crate) struct AuditRow {
     pub(crate) number: i64,
+    #[schema(value_type = i64)]
     pub(crate) at: Micros,
     pub(crate) caller: String,
     pub(crate) action: String,
     pub(crate) target: String,
     pub(crate) allowed: bool,
+    #[schema(required)]
     pub(crate) detail: Option<String>,
+    /// In hex.
     #[serde(serialize_with = "as_hex")]
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub(crate) hash: Vec<u8>,
 }
 

@@ -16,6 +16,7 @@ mod install;
 mod kit;
 mod log;
 mod publish;
+mod read_openapi;
 mod resumed;
 mod reviews;
 mod search;
