@@ -13,7 +13,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     if python.is_none() {
         need::missing(
             "Python 3 with venv",
-            "signatures are not checked by securesystemslib",
+            "signatures are not checked by securesystemslib, nor the server by schemathesis, nor metrics by Prometheus' parser",
             "install python3-venv, then run this again",
         );
     }

@@ -76,6 +76,13 @@ impl Part {
         self
     }
 
+    /// The same with another description of what an operation takes.
+    #[must_use]
+    pub fn request(mut self, method: &str, path: &str, body: Value) -> Self {
+        self.paths[path][method]["requestBody"] = body;
+        self
+    }
+
     /// The same with one more answer of an operation, or another in its place.
     #[must_use]
     pub fn response(mut self, method: &str, path: &str, status: &str, response: Value) -> Self {

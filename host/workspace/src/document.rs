@@ -105,11 +105,18 @@ pub fn part() -> Part {
         .query::<invocation::Search>("/v1/workspaces/{workspace}/invocations")
         .query::<audit::Search>("/v1/workspaces/{workspace}/audit")
         .query::<audit::Export>("/v1/workspaces/{workspace}/audit/export")
+        .request("post", INVOKE, input())
         .response("post", INVOKE, "default", refusal("CallProblem"));
     let headers = openapi::headers().into_iter();
     headers
         .chain(invoke::Options::into_params(|| Some(ParameterIn::Query)).into_iter().map(|it| json!(it)))
         .fold(part, |part, parameter| part.parameter("post", INVOKE, parameter))
+}
+
+/// What a call takes: the input alone, or beside the files that it names; nothing is `{}`.
+fn input() -> Value {
+    let form = json!({ "type": "object", "required": ["input"], "properties": { "input": {} } });
+    json!({ "required": false, "content": { JSON: {}, "multipart/form-data": { "schema": form } } })
 }
 
 /// What `?dry_run=true` answers.

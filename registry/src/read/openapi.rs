@@ -35,7 +35,7 @@ const ROUTES: &[Row] = &[
     ("get", "/v1/packages/{namespace}/{name}/{version}/checks", Anybody, "The checks that it went through", "", "Checks"),
     ("get", "/v1/packages/{namespace}/{name}/{version}/statements", Anybody, "Statements about it that are in the log", "", "Statements"),
     ("post", "/v1/packages/{namespace}/{name}/{version}/statements", Person, "Hand in the publish statement of a staged release", BUNDLE, JSON),
-    ("get", "/v1/packages/{namespace}/{name}/{version}/progress", Person, "How far publishing is", "", JSON),
+    ("get", "/v1/packages/{namespace}/{name}/{version}/progress", Anybody, "How far publishing is; before it is out, for its publisher: wait, since", "", JSON),
     ("post", "/v1/packages/{namespace}/{name}/{version}/appeal", Person, "Ask a person to look at a release that is held", JSON, JSON),
     ("post", "/v1/packages/{namespace}/{name}/{version}/withdrawal", Person, "Take back a release that is not out yet", JSON, JSON),
     ("get", "/v1/packages/{namespace}/{name}/{version}/evidence", Anybody, "All that speaks for a release, under one checkpoint", "", JSON),

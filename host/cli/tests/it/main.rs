@@ -8,6 +8,7 @@ mod backup;
 mod canary;
 mod cassettes;
 mod conformance;
+mod contract;
 mod crash;
 mod full_disk;
 mod github;
