@@ -5,6 +5,7 @@ mod accounts;
 mod advisories;
 mod audits;
 mod backup;
+mod called;
 mod canary;
 mod cassettes;
 mod conformance;
