@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
+use semver::Version;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +79,8 @@ impl Invocation {
 /// What came of a call.
 #[derive(Debug)]
 pub struct Outcome {
+    /// The release that was called; none: the call did not come so far.
+    pub version: Option<Version>,
     /// The answer, JSON text; or why there is none.
     pub result: Result<String, Failure>,
     /// What was used, whatever came of it.
@@ -96,6 +99,7 @@ impl Outcome {
     /// Nothing has run: only time was used.
     pub(crate) fn before_it_ran(failure: Failure, waited: Duration) -> Self {
         Self {
+            version: None,
             result: Err(failure),
             bill: Bill { wall_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX), ..Bill::default() },
             denials: Vec::new(),

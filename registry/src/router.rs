@@ -17,7 +17,9 @@ use crate::{
     account::{self, authority::with_denials_recorded, session},
     evidence, index,
     limits::{OCI_REQUESTS_FACTOR, UPLOAD_TIMEOUT_S},
-    log, oci, publish, read, review, status,
+    log, oci, publish,
+    read::{self, openapi},
+    review, status,
 };
 
 /// The registry's routes, guarded: all that a registry on a port of its own answers.
@@ -31,10 +33,10 @@ pub fn router(registry: Shared) -> Router {
         adopt: None,
         requests: Default::default(),
     };
-    guarded(routes(registry), Arc::new(guard))
+    guarded(routes(registry).merge(openapi::routes(openapi::openapi())), Arc::new(guard))
 }
 
-/// The registry's routes alone, for a server that has others beside them.
+/// The registry's routes alone, for a server that has others beside them and a document of all.
 pub fn routes(registry: Shared) -> Router {
     Router::new()
         .merge(account::routes::routes())

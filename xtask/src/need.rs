@@ -17,12 +17,14 @@ pub(crate) fn wasm_target() -> Result<(), Failure> {
     })
 }
 
-/// A Python with securesystemslib, which checks that signatures are what others take them for, and oras, a client of OCI
-/// registries. None where there is no Python.
+/// A Python with securesystemslib, which checks that signatures are what others take them for; oras, a client of OCI registries;
+/// schemathesis, which holds a server against its OpenAPI document; and Prometheus' own parser. None where there is no Python.
 pub(crate) fn python() -> Result<Option<std::path::PathBuf>, Failure> {
     let venv = target().join("python");
     let python = venv.join("bin/python");
-    if works(command(&python).args(["-c", "import securesystemslib, cryptography, oras"])) {
+    if works(
+        command(&python).args(["-c", "import securesystemslib, cryptography, oras, schemathesis, prometheus_client"]),
+    ) {
         return Ok(Some(python));
     }
     if !works(command("python3").args(["-c", "import venv, ensurepip"])) {
@@ -30,7 +32,9 @@ pub(crate) fn python() -> Result<Option<std::path::PathBuf>, Failure> {
     }
     std::fs::create_dir_all(target())?;
     run(command("python3").args(["-m", "venv"]).arg(&venv))?;
-    run(command(&python).args(["-m", "pip", "install", "--quiet", "securesystemslib[crypto]==1.6.0", "oras==0.2.43"]))?;
+    let packages =
+        ["securesystemslib[crypto]==1.6.0", "oras==0.2.43", "schemathesis==4.32.5", "prometheus-client==0.26.0"];
+    run(command(&python).args(["-m", "pip", "install", "--quiet"]).args(packages))?;
     Ok(Some(python))
 }
 

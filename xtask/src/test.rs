@@ -13,7 +13,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     if python.is_none() {
         need::missing(
             "Python 3 with venv",
-            "signatures are not checked by securesystemslib",
+            "signatures are not checked by securesystemslib, nor the server by schemathesis, nor metrics by Prometheus' parser",
             "install python3-venv, then run this again",
         );
     }
@@ -22,6 +22,10 @@ pub(crate) fn test() -> Result<(), Failure> {
         need::missing("openssl", "keys and signatures are not checked by it", "install openssl 3, then run this again");
     }
 
+    let curl = works(command("curl").arg("--version"));
+    if !curl {
+        need::missing("curl", "examples/call/shell.sh is not run", "apt-get install curl, then run this again");
+    }
     let node = need::node()?;
     if node.is_none() {
         need::missing("Node and npm", "log proofs are not checked by @sigstore/verify", "install node 20, npm");
@@ -103,6 +107,9 @@ pub(crate) fn test() -> Result<(), Failure> {
         };
         if !openssl {
             command.env("JACKFIELD_TEST_WITHOUT_OPENSSL", "1");
+        }
+        if !curl {
+            command.env("JACKFIELD_TEST_WITHOUT_CURL", "1");
         }
         if !skopeo {
             command.env("JACKFIELD_TEST_WITHOUT_SKOPEO", "1");

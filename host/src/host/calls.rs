@@ -9,6 +9,7 @@ use std::{
 };
 
 use jackfield_package::{Digest, PackageName, Refusal, Verified};
+use semver::Version;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, field::Empty};
 
@@ -114,7 +115,7 @@ impl Host {
         let sandbox = tracing::info_span!("sandbox");
         let ended = call::run(prepared, call, self.stopped(&live, &invocation.cancel)).instrument(sandbox).await;
         drop(turn);
-        let outcome = outcome(ended);
+        let outcome = outcome(ended, live.installation.version.clone());
         if let (Ok(_), Some(usage)) = (&outcome.result, &live.usage) {
             usage.count(now_s());
         }
@@ -229,7 +230,7 @@ fn tell(span: &Span, name: &PackageName, outcome: &Outcome) {
     metrics::counter!("jackfield_invocation_fuel_total", "connector" => connector).increment(fuel);
 }
 
-fn outcome(ended: Ended) -> Outcome {
+fn outcome(ended: Ended, version: Version) -> Outcome {
     let Ended { mut result, bill, denials, log, files } = ended;
     let (mut created, mut staging) = (Vec::new(), None);
     // A failed call leaves no files behind: half a file under a whole one's name is a trap for whoever reads it.
@@ -244,7 +245,7 @@ fn outcome(ended: Ended) -> Outcome {
             }
         }
     }
-    Outcome { result, bill, denials, log, files: created, _staging: staging }
+    Outcome { version: Some(version), result, bill, denials, log, files: created, _staging: staging }
 }
 
 /// 128 random bits. They are drawn for many calls at a time, since asking the system for each is a good part of what a short

@@ -13,8 +13,8 @@ use jackfield_db::Conn;
 use jackfield_package::Label;
 use jackfield_server::uri::Query;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Problem, Shared,
@@ -93,7 +93,7 @@ fn hash(before: &[u8], workspace: &str, row: &AuditRow) -> [u8; 32] {
 }
 
 /// What is looked for: the newest first.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Search {
     /// Only lines of this caller.
@@ -108,11 +108,35 @@ pub(crate) struct Search {
     before: Option<i64>,
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditLines)]
+pub(crate) struct Lines {
+    audit: Vec<AuditRow>,
+    /// The `before` of the next page; none if this is the last.
+    #[schema(required)]
+    next: Option<i64>,
+}
+
+/// Whether the chain holds.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditVerdict)]
+pub(crate) struct Verdict {
+    intact: bool,
+    /// Lines that follow from those before them.
+    lines: i64,
+    /// The first that does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken_at: Option<i64>,
+    /// The newest line's, in hex; keep it elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<String>,
+}
+
 pub(crate) async fn list(
     State(workspaces): State<Shared>,
     caller: Caller,
     Query(search): Query<Search>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Lines>, Problem> {
     caller.may_look(&workspaces, Action::Audit, "audit").await?;
     let found = store::AuditQuery {
         caller: search.caller,
@@ -122,12 +146,12 @@ pub(crate) async fn list(
         before: search.before.unwrap_or(i64::MAX),
         most: PAGE,
     };
-    let rows = store::audit(&mut workspaces.db.read().await?, caller.workspace.as_str(), &found).await?;
-    let next = (rows.len() as i64 == PAGE).then(|| rows.last().map(|row| row.number)).flatten();
-    Ok(Json(json!({ "audit": rows, "next": next })))
+    let audit = store::audit(&mut workspaces.db.read().await?, caller.workspace.as_str(), &found).await?;
+    let next = (audit.len() as i64 == PAGE).then(|| audit.last().map(|row| row.number)).flatten();
+    Ok(Json(Lines { audit, next }))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Export {
     /// Lines after this one.
@@ -148,12 +172,12 @@ pub(crate) async fn export(
 }
 
 /// Whether every line that is still kept follows from the one before.
-pub(crate) async fn verify(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
+pub(crate) async fn verify(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Verdict>, Problem> {
     caller.may_look(&workspaces, Action::Audit, "audit").await?;
     Ok(Json(check(&workspaces, &caller.workspace).await?))
 }
 
-async fn check(workspaces: &Shared, workspace: &Label) -> Result<Value, Problem> {
+async fn check(workspaces: &Shared, workspace: &Label) -> Result<Verdict, Problem> {
     let mut conn = workspaces.db.read().await?;
     let (mut lines, mut after, mut before) = (0, 0, None::<Vec<u8>>);
     loop {
@@ -166,12 +190,12 @@ async fn check(workspaces: &Shared, workspace: &Label) -> Result<Value, Problem>
                 (None, _) => true,
             };
             if !known {
-                return Ok(json!({ "intact": false, "broken_at": row.number, "lines": lines }));
+                return Ok(Verdict { intact: false, lines, broken_at: Some(row.number), hash: None });
             }
             (lines, after, before) = (lines + 1, row.number, Some(row.hash.clone()));
         }
         if (rows.len() as i64) < EXPORT_PAGE {
-            return Ok(json!({ "intact": true, "lines": lines, "hash": before.map(hex::encode) }));
+            return Ok(Verdict { intact: true, lines, broken_at: None, hash: before.map(hex::encode) });
         }
     }
 }

@@ -7,7 +7,7 @@ use jackfield_broker::{
     attach::Source,
     hook::HookOf,
     provider::Provider,
-    session::{Outcome, Wish},
+    session::{Link, Outcome, Wish},
     token::{GrantKind, Terms},
 };
 use jackfield_host::{Host, Invocation};
@@ -16,11 +16,13 @@ use jackfield_package::{
     manifest::{Auth, AuthType},
 };
 use jackfield_server::{body::Body, uri::Path};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::{
-    Problem, Shared, answer::HostError, caller::Caller, limits::LABEL_BYTES, role::Action, workspaces::person,
+    Problem, Shared, answer::HostError, caller::Caller, clock::Micros, limits::LABEL_BYTES, role::Action,
+    workspaces::person,
 };
 
 impl From<BrokerError> for Problem {
@@ -93,18 +95,23 @@ async fn find(workspaces: &Shared, caller: &Caller, id: &str) -> Result<Connecti
 }
 
 /// What an account is wanted for.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WantedConnection)]
 pub(crate) struct Wanted {
     /// The connector, installed.
+    #[schema(value_type = String)]
     connector: PackageName,
     /// Which entry of its manifest's `auth`; needed where there are several.
+    #[schema(value_type = Option<String>)]
     auth: Option<Label>,
     /// What people call it.
+    #[schema(min_length = 1, max_length = 200)]
     label: Option<String>,
     /// Instead of the one that the manifest names.
     provider: Option<String>,
     /// Another flow than the provider's first.
+    #[schema(value_type = Option<String>)]
     flow: Option<GrantKind>,
     /// The app that the provider knows.
     #[serde(default)]
@@ -115,9 +122,23 @@ pub(crate) struct Wanted {
     scopes: Option<Vec<String>>,
     /// What the provider's templates take, such as its tenant.
     #[serde(default)]
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     parameters: Map<String, Value>,
     /// The connection that is connected again.
+    #[schema(value_type = Option<String>)]
     again: Option<ConnectionId>,
+}
+
+/// Where a person connects it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConnectionLink {
+    url: String,
+    session: String,
+    /// What it will be.
+    #[schema(value_type = String)]
+    connection: ConnectionId,
+    #[schema(value_type = i64)]
+    expires_at: Micros,
 }
 
 /// Opens a link by which a person connects an account; once it has come to its end, the connector's requests carry it.
@@ -125,7 +146,7 @@ pub(crate) async fn connect(
     State(workspaces): State<Shared>,
     caller: Caller,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+) -> Result<(StatusCode, Json<ConnectionLink>), Problem> {
     caller.reaches(&wanted.connector)?;
     let host = workspaces.host(&caller.workspace)?;
     let tx = caller.begin(&workspaces, Action::Connect, &wanted.connector.to_string(), Some("link")).await?;
@@ -142,8 +163,8 @@ pub(crate) async fn connect(
         link.session.clone(),
         link.connection.clone(),
     ));
-    let answer = json!({ "url": link.url, "session": link.session, "connection": link.connection, "expires_at": link.expires_at });
-    Ok((StatusCode::CREATED, Json(answer)))
+    let Link { url, session, connection, expires_at } = link;
+    Ok((StatusCode::CREATED, Json(ConnectionLink { url, session, connection, expires_at })))
 }
 
 /// From the next request on, it is this connection that the entry's requests carry.

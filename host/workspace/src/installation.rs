@@ -1,5 +1,7 @@
 //! What is installed in a workspace, and what it may.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::{
     Json,
     extract::State,
@@ -12,77 +14,148 @@ use jackfield_host::{
     grant::{EgressGrant, Grant, OperationGrant},
     limits::{Limit, LimitGrants, Limits},
 };
-use jackfield_package::{Label, Manifest, PackageName};
+use jackfield_package::{Digest, Label, Manifest, PackageName, key::KeyId};
 use jackfield_server::{
     body::Body,
     uri::{Path, Query},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    Problem, Shared, answer::HostError, caller::Caller, role::Action, supply::GrantChoice, workspaces::package,
+    Problem, Shared,
+    answer::HostError,
+    caller::Caller,
+    role::Action,
+    supply::{GrantChoice, Offer},
+    workspaces::package,
 };
 
 /// `…/installations/{namespace}/{name}`.
 type At = Path<(String, String, String)>;
 
-pub(crate) async fn list(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
+pub(crate) async fn list(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Installations>, Problem> {
     caller.may_look(&workspaces, Action::Read, "installations").await?;
     let host = workspaces.host(&caller.workspace)?;
     let all = host.installations().map_err(HostError)?;
-    let shown: Vec<_> =
-        all.iter().filter(|it| caller.reach.covers(&it.name)).map(|it| brief(&workspaces, &caller, it)).collect();
-    Ok(Json(json!({ "installations": shown })))
+    let reached = all.iter().filter(|it| caller.reach.covers(&it.name));
+    let installations = reached.map(|it| brief(&workspaces, &caller, it)).collect();
+    Ok(Json(Installations { installations }))
 }
 
 pub(crate) async fn show(
     State(workspaces): State<Shared>,
     caller: Caller,
     Path((_, namespace, name)): At,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Whole>, Problem> {
     let package = package(&namespace, &name)?;
     caller.may_look(&workspaces, Action::Read, &package.to_string()).await?;
     caller.reaches(&package)?;
     whole(&workspaces, &caller, &package).map(Json)
 }
 
-fn brief(workspaces: &Shared, caller: &Caller, installation: &Installation) -> Value {
-    let Installation { name, version, digest, enabled, installed_at_s, manifest, grant, .. } = installation;
-    json!({
-        "name": name,
-        "version": version,
-        "digest": digest,
-        "enabled": enabled,
-        "installed_at": installed_at_s * 1_000_000,
-        "title": manifest.title,
-        "summary": manifest.summary,
-        "grant": grant_as_json(grant),
-        "standing": workspaces.standings.of(&caller.workspace, name, &version.to_string()),
-    })
+/// One of a list.
+#[derive(Serialize, ToSchema)]
+#[schema(as = InstallationBrief)]
+pub(crate) struct Brief {
+    #[schema(value_type = String)]
+    name: PackageName,
+    version: String,
+    /// Of the component.
+    #[schema(value_type = String)]
+    digest: Digest,
+    enabled: bool,
+    installed_at: u64,
+    title: String,
+    summary: String,
+    grant: ShownGrant,
+    /// What its registry said last, and when; null: nobody has asked yet.
+    standing: Value,
 }
 
-fn whole(workspaces: &Shared, caller: &Caller, package: &PackageName) -> Result<Value, Problem> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Installations {
+    installations: Vec<Brief>,
+}
+
+/// An installation with all that there is to know.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Installation)]
+pub(crate) struct Whole {
+    #[serde(flatten)]
+    brief: Brief,
+    /// The key that signed it.
+    #[schema(value_type = String)]
+    signer: KeyId,
+    limits: BTreeMap<String, ShownLimit>,
+    #[schema(value_type = Object)]
+    manifest: Value,
+    /// How often it was called.
+    calls: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = InForce)]
+struct ShownLimit {
+    /// In force: what is granted, or wished, or the default.
+    value: u64,
+    unit: &'static str,
+    /// No grant goes above it.
+    ceiling: u64,
+}
+
+/// What it may, each destination in the text that grants it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Granted)]
+struct ShownGrant {
+    egress: Vec<String>,
+    /// These only; null: all.
+    #[schema(value_type = Option<Vec<String>>, required)]
+    operations: Option<BTreeSet<Label>>,
+    #[schema(value_type = BTreeMap<String, u64>)]
+    limits: LimitGrants,
+    #[schema(value_type = Object)]
+    config: Map<String, Value>,
+    /// By the manifest's entries: a connection, or a file of the server.
+    #[schema(value_type = Object)]
+    credentials: Map<String, Value>,
+}
+
+fn brief(workspaces: &Shared, caller: &Caller, installation: &Installation) -> Brief {
+    let Installation { name, version, digest, enabled, installed_at_s, manifest, grant, .. } = installation;
+    Brief {
+        name: name.clone(),
+        version: version.to_string(),
+        digest: *digest,
+        enabled: *enabled,
+        installed_at: installed_at_s * 1_000_000,
+        title: manifest.title.clone(),
+        summary: manifest.summary.clone(),
+        grant: ShownGrant::of(grant),
+        standing: workspaces.standings.of(&caller.workspace, name, &version.to_string()),
+    }
+}
+
+fn whole(workspaces: &Shared, caller: &Caller, package: &PackageName) -> Result<Whole, Problem> {
     let host = workspaces.host(&caller.workspace)?;
     let installation = host.installation(package).map_err(HostError)?;
     let usage = host.usage(package).map_err(HostError)?;
     let Installation { grant, manifest, signer, .. } = &installation;
-    let mut shown = brief(workspaces, caller, &installation);
-    shown["signer"] = json!(signer);
-    shown["limits"] = limits(manifest, &grant.limits);
-    shown["manifest"] = json!(manifest);
-    shown["calls"] = json!(usage.map_or(0, |usage| usage.calls));
-    Ok(shown)
+    Ok(Whole {
+        brief: brief(workspaces, caller, &installation),
+        signer: *signer,
+        limits: limits(manifest, &grant.limits),
+        manifest: json!(manifest),
+        calls: usage.map_or(0, |usage| usage.calls),
+    })
 }
 
 /// What a call may use, by the manifest's wish and the grant.
-fn limits(manifest: &Manifest, granted: &LimitGrants) -> Value {
+fn limits(manifest: &Manifest, granted: &LimitGrants) -> BTreeMap<String, ShownLimit> {
     let in_force = Limits::in_force(&manifest.limits, granted);
-    let shown = Limit::ALL.into_iter().map(|limit| {
-        let value = json!({ "value": in_force.get(limit), "unit": limit.unit(), "ceiling": limit.ceiling() });
-        (limit.as_str().to_owned(), value)
-    });
-    Value::Object(shown.collect())
+    let shown = |limit: Limit| ShownLimit { value: in_force.get(limit), unit: limit.unit(), ceiling: limit.ceiling() };
+    Limit::ALL.into_iter().map(|limit| (limit.as_str().to_owned(), shown(limit))).collect()
 }
 
 /// How much the installed release was used here, signed: with it somebody here may review it.
@@ -98,42 +171,44 @@ pub(crate) async fn receipt(
     Ok(([(header::CONTENT_TYPE, "application/json")], receipt.to_bytes()).into_response())
 }
 
-/// What it may, each destination in the text that grants it.
-fn grant_as_json(grant: &Grant) -> Value {
-    let credentials: Map<String, Value> = grant
-        .credentials
-        .iter()
-        .map(|(id, source)| {
+impl ShownGrant {
+    fn of(grant: &Grant) -> Self {
+        let credentials = grant.credentials.iter().map(|(id, source)| {
             let value = match source {
                 Source::Connection(connection) => json!({ "connection": connection }),
                 // Where a file of this machine stands is for whoever sits at it.
                 _ => json!({ "file": true }),
             };
             (id.to_string(), value)
-        })
-        .collect();
-    json!({
-        "egress": grant.egress.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "operations": match &grant.operations {
-            OperationGrant::All => Value::Null,
-            OperationGrant::Only(names) => json!(names),
-        },
-        "limits": grant.limits,
-        "config": grant.config,
-        "credentials": credentials,
-    })
+        });
+        Self {
+            egress: grant.egress.iter().map(ToString::to_string).collect(),
+            operations: match &grant.operations {
+                OperationGrant::All => None,
+                OperationGrant::Only(names) => Some(names.clone()),
+            },
+            limits: grant.limits.clone(),
+            config: grant.config.clone(),
+            credentials: credentials.collect(),
+        }
+    }
 }
 
 /// A grant as somebody wants it. Credentials are not among it: connecting an account binds it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WantedGrant)]
 pub(crate) struct WantedGrant {
     /// Such as `GET,POST https://api.example.com`.
     egress: Option<Vec<String>>,
     /// These only; null: all.
     #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Option<Vec<String>>)]
     operations: Option<Option<Vec<Label>>>,
+    /// By name of a limit.
+    #[schema(value_type = Option<BTreeMap<String, u64>>)]
     limits: Option<LimitGrants>,
+    #[schema(value_type = Option<Object>)]
     config: Option<Map<String, Value>>,
 }
 
@@ -177,11 +252,19 @@ impl WantedGrant {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// `namespace:name`, or `namespace:name@RANGE`.
     package: String,
+}
+
+/// An offer, and what its calls may use: by the grant of what is installed now, or by none.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Offered {
+    #[serde(flatten)]
+    offer: Offer,
+    limits: BTreeMap<String, ShownLimit>,
 }
 
 /// What would be installed: the release, what it asks for, what it may more than the one before.
@@ -189,31 +272,31 @@ pub(crate) async fn offer(
     State(workspaces): State<Shared>,
     caller: Caller,
     Query(wanted): Query<Wanted>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Offered>, Problem> {
     let package = named(&wanted.package)?;
     caller.may_look(&workspaces, Action::Install, &package.to_string()).await?;
     caller.reaches(&package)?;
     let (home, host) = (workspaces.home(&caller.workspace), workspaces.host(&caller.workspace)?);
     let offer = workspaces.supply.offer(&home, &host, &wanted.package).await?;
     let before = host.installation(&package).map(|installation| installation.grant.limits).unwrap_or_default();
-    let mut shown = json!(offer);
-    shown["limits"] = limits(&offer.manifest, &before);
-    Ok(Json(shown))
+    Ok(Json(Offered { limits: limits(&offer.manifest, &before), offer }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Install {
+    /// `namespace:name`, or `namespace:name@RANGE`.
     package: String,
     /// `all`, `none`, `keep` or a grant; `keep` unless said otherwise.
     #[serde(default)]
+    #[schema(value_type = InstallGrant, required = false)]
     grant: InstallGrant,
     /// That it may more than the release before, or is signed by another key, is agreed to.
     #[serde(default)]
     consent: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum InstallGrant {
     Word(GrantWord),
@@ -222,7 +305,7 @@ enum InstallGrant {
     Absent,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum GrantWord {
     All,
@@ -234,7 +317,7 @@ pub(crate) async fn install(
     State(workspaces): State<Shared>,
     caller: Caller,
     Body(install): Body<Install>,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+) -> Result<(StatusCode, Json<Whole>), Problem> {
     let (home, host) = (workspaces.home(&caller.workspace), workspaces.host(&caller.workspace)?);
     let package = named(&install.package)?;
     let target = package.to_string();
@@ -282,12 +365,12 @@ pub(crate) async fn grant(
     caller: Caller,
     Path((_, namespace, name)): At,
     Body(wanted): Body<WantedGrant>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Whole>, Problem> {
     let package = package(&namespace, &name)?;
     caller.reaches(&package)?;
     let host = workspaces.host(&caller.workspace)?;
     let current = host.installation(&package).map_err(HostError)?.grant;
-    let detail = grant_as_json(&wanted.clone().over(current, &caller)?).to_string();
+    let detail = json!(ShownGrant::of(&wanted.clone().over(current, &caller)?)).to_string();
     // The line first: a crash may leave a line of what was not done, and nothing that was done without one.
     caller.begin(&workspaces, Action::Grant, &package.to_string(), Some(&detail)).await?.commit().await?;
     host.change_grant(&package, |it| wanted.over(it.grant.clone(), &caller).map_err(Changed::Not))
@@ -297,9 +380,10 @@ pub(crate) async fn grant(
 }
 
 /// One more destination, in the text that a denial holds.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Allow {
+    /// Such as `GET https://api.example.com`.
     egress: String,
 }
 
@@ -309,7 +393,7 @@ pub(crate) async fn allow(
     caller: Caller,
     Path((_, namespace, name)): At,
     Body(Allow { egress }): Body<Allow>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Whole>, Problem> {
     let package = package(&namespace, &name)?;
     caller.reaches(&package)?;
     let host = workspaces.host(&caller.workspace)?;
@@ -349,7 +433,7 @@ impl From<Changed> for Problem {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Switch {
     enabled: bool,
@@ -361,7 +445,7 @@ pub(crate) async fn switch(
     caller: Caller,
     Path((_, namespace, name)): At,
     Body(Switch { enabled }): Body<Switch>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Whole>, Problem> {
     let package = package(&namespace, &name)?;
     caller.may_look(&workspaces, Action::Switch, &package.to_string()).await?;
     caller.reaches(&package)?;

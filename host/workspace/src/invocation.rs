@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use axum::{Json, extract::State};
 use jackfield_server::uri::{Path, Query};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Problem, Shared,
     caller::Caller,
-    limits::{BILLS_AT_ONCE, BILLS_EVERY_MS, BILLS_WAITING, PAGE},
+    clock::Micros,
+    limits::{BILLS_AT_ONCE, BILLS_EVERY_MS, BILLS_IN_ONE, BILLS_WAITING, PAGE},
     role::Action,
     store::{self, InvocationQuery, InvocationRow},
 };
@@ -73,14 +75,14 @@ pub(crate) async fn write_bills(workspaces: Shared, stop: CancellationToken) {
 
 async fn write(workspaces: &Shared, rows: &[InvocationRow]) -> Result<(), Problem> {
     let mut tx = workspaces.db.begin().await?;
-    for row in rows {
-        store::add_invocation(&mut tx, row).await?;
+    for rows in rows.chunks(BILLS_IN_ONE) {
+        store::add_invocations(&mut tx, rows).await?;
     }
     tx.commit().await?;
     Ok(())
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Search {
     caller: Option<String>,
@@ -89,12 +91,44 @@ pub(crate) struct Search {
     before: Option<String>,
 }
 
+/// A call that was made, and what it cost.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Invocation {
+    id: String,
+    #[schema(value_type = i64)]
+    at: Micros,
+    caller: String,
+    connector: String,
+    version: String,
+    operation: String,
+    /// `ok`, or what it failed by.
+    outcome: String,
+    #[schema(required)]
+    code: Option<String>,
+    #[schema(required)]
+    message: Option<String>,
+    #[schema(value_type = std::collections::BTreeMap<String, u64>)]
+    bill: Value,
+    #[schema(value_type = Vec<Object>)]
+    denials: Value,
+    #[schema(required)]
+    trace: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Invocations {
+    invocations: Vec<Invocation>,
+    /// The `before` of the next page; none if this is the last.
+    #[schema(required)]
+    next: Option<String>,
+}
+
 /// The newest first. A member sees his own.
 pub(crate) async fn list(
     State(workspaces): State<Shared>,
     caller: Caller,
     Query(search): Query<Search>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Invocations>, Problem> {
     let sees_all = caller.sees_bills();
     if !sees_all && search.caller.as_ref().is_some_and(|name| *name != caller.name) {
         caller.may_look(&workspaces, Action::Bills, "invocations").await?;
@@ -108,40 +142,39 @@ pub(crate) async fn list(
     };
     let rows = store::invocations(&mut workspaces.db.read().await?, caller.workspace.as_str(), &query).await?;
     let next = (rows.len() as i64 == PAGE).then(|| rows.last().map(|row| row.id.clone())).flatten();
-    let rows: Vec<_> = rows.iter().map(shown).collect();
-    Ok(Json(json!({ "invocations": rows, "next": next })))
+    Ok(Json(Invocations { invocations: rows.into_iter().map(shown).collect(), next }))
 }
 
 pub(crate) async fn show(
     State(workspaces): State<Shared>,
     caller: Caller,
     Path((_, id)): Path<(String, String)>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Invocation>, Problem> {
     let row = store::invocation(&mut workspaces.db.read().await?, caller.workspace.as_str(), &id).await?;
     let row = row.filter(|row| caller.sees_bills() || row.caller == caller.name);
     let row = row.ok_or_else(|| {
         Problem::not_found("invocation-not-found", "there is no such invocation of yours in this workspace")
             .hint("its row follows within a second of its answer, and is kept for 92 days")
     })?;
-    Ok(Json(shown(&row)))
+    Ok(Json(shown(row)))
 }
 
-fn shown(row: &InvocationRow) -> Value {
+fn shown(row: InvocationRow) -> Invocation {
     let raw = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
-    json!({
-        "id": row.id,
-        "at": row.at,
-        "caller": row.caller,
-        "connector": row.connector,
-        "version": row.version,
-        "operation": row.operation,
-        "outcome": row.outcome,
-        "code": row.code,
-        "message": row.message,
-        "bill": raw(&row.bill),
-        "denials": row.denials.as_deref().map_or_else(|| json!([]), raw),
-        "trace": row.trace,
-    })
+    Invocation {
+        bill: raw(&row.bill),
+        denials: row.denials.as_deref().map_or_else(|| json!([]), raw),
+        id: row.id,
+        at: row.at,
+        caller: row.caller,
+        connector: row.connector,
+        version: row.version,
+        operation: row.operation,
+        outcome: row.outcome,
+        code: row.code,
+        message: row.message,
+        trace: row.trace,
+    }
 }
 
 /// JSON text, as it is.

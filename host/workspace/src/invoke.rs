@@ -23,6 +23,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     Problem, Shared,
@@ -41,7 +42,7 @@ use crate::{
 const DEADLINE: HeaderName = HeaderName::from_static("jackfield-deadline-ms");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Options {
     dry_run: bool,
@@ -110,7 +111,7 @@ async fn answer(
     // A caller who goes away stops his call; what was begun under a key comes to its end, and its answer is kept.
     let _stops = key.is_none().then(|| asked.cancel.clone().drop_guard());
     // Beside this future, which goes with its caller: the bill is written in any case.
-    let done = tokio::spawn(async move {
+    let work = async move {
         let called = perform(&workspaces, &caller, &package, asked, key.as_ref().map(Key::for_connector)).await;
         let (response, nothing_done) = match called {
             Ok(called) => (answer::of(&called), called.did_nothing()),
@@ -120,8 +121,8 @@ async fn answer(
             Some(key) => key.keep(&workspaces, response, nothing_done).await,
             None => response,
         }
-    });
-    done.await.map_err(|error| Problem::internal(&error))
+    };
+    tokio::spawn(work.instrument(Span::current())).await.map_err(|error| Problem::internal(&error))
 }
 
 /// Whether he may call that operation at all.
@@ -178,7 +179,9 @@ pub(crate) async fn perform(
         }
     };
     let outcome = fix::over_http(outcome, &caller.workspace, package);
-    let version = host.installation(package).map(|it| it.version.to_string()).unwrap_or_default();
+    // What did not come so far is asked about by the record, which is a file.
+    let called = outcome.version.clone();
+    let version = called.or_else(|| host.installation(package).ok().map(|installation| installation.version));
     let (word, code, message) = answer::summary(&outcome.result);
     let denials = &outcome.denials[..outcome.denials.len().min(DENIALS_KEPT)];
     workspaces
@@ -189,7 +192,7 @@ pub(crate) async fn perform(
             at,
             caller: caller.name.clone(),
             connector: package.to_string(),
-            version,
+            version: version.map(|version| version.to_string()).unwrap_or_default(),
             operation: store::text(&operation, 64),
             outcome: word.to_owned(),
             code: code.map(|text| store::text(&text, MESSAGE_CHARS)),

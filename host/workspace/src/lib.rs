@@ -11,6 +11,7 @@
 //! it, with the bill → [`invocation`] keeps the bill.
 //!
 //! An agent's call comes in by [`mcp`], and goes the same way from [`invoke`] on.
+//! [`document`] says all routes in OpenAPI's words.
 //!
 //! Who people are, accounts know ([`identity::Identity`]); how a release is found and admitted, a supply knows
 //! ([`supply::Supply`]): both are handed in by the door. SQL stands in `store.rs` only.
@@ -21,6 +22,7 @@ pub mod answer;
 mod audit;
 pub mod caller;
 mod connection;
+pub mod document;
 mod fix;
 mod idempotency;
 pub mod identity;

@@ -4,30 +4,46 @@ use axum::{Json, extract::State};
 use http::{StatusCode, request::Parts};
 use jackfield_package::Label;
 use jackfield_server::{body::Body, uri::Path};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     Problem, Shared,
     caller::{self, Caller},
+    clock::Micros,
     identity::Person,
     limits::{LABEL_BYTES, MEMBERS},
     role::{Action, Role},
-    store,
+    store::{self, MemberRow, MembershipRow},
 };
 
-/// Those that the caller belongs to; an operator sees all.
-pub(crate) async fn workspaces(State(all): State<Shared>, mut parts: Parts) -> Result<Json<Value>, Problem> {
-    let Person { user, operator } = caller::person(&mut parts, &all).await?;
-    let rows = store::workspaces_of(&mut all.db.read().await?, user.as_str(), operator).await?;
-    Ok(Json(json!({ "workspaces": rows })))
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Memberships {
+    workspaces: Vec<MembershipRow>,
 }
 
-#[derive(Deserialize)]
+/// Those that the caller belongs to; an operator sees all.
+pub(crate) async fn workspaces(State(all): State<Shared>, mut parts: Parts) -> Result<Json<Memberships>, Problem> {
+    let Person { user, operator } = caller::person(&mut parts, &all).await?;
+    let workspaces = store::workspaces_of(&mut all.db.read().await?, user.as_str(), operator).await?;
+    Ok(Json(Memberships { workspaces }))
+}
+
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewWorkspace)]
 pub(crate) struct New {
+    #[schema(value_type = String, pattern = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length = 64)]
     name: Label,
     title: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeWorkspace)]
+pub(crate) struct Made {
+    #[schema(value_type = String)]
+    name: Label,
+    title: String,
 }
 
 /// Made by whoever runs this server; he is its first admin.
@@ -45,7 +61,7 @@ pub(crate) async fn create(
     State(workspaces): State<Shared>,
     Asking(person): Asking,
     Body(new): Body<New>,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+) -> Result<(StatusCode, Json<Made>), Problem> {
     if !person.operator {
         let message = format!("user:{} is not an operator of this server, and makes no workspaces", person.user);
         return Err(Problem::forbidden("forbidden", message));
@@ -55,29 +71,38 @@ pub(crate) async fn create(
         return Err(Problem::bad_request("label-malformed", format!("a title has 1 to {LABEL_BYTES} bytes")));
     }
     workspaces.create(&new.name, &title, &person.user).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "name": new.name, "title": title }))))
+    Ok((StatusCode::CREATED, Json(Made { name: new.name, title })))
 }
 
-pub(crate) async fn show(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
+/// A workspace, as one of its members sees it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Workspace {
+    name: String,
+    title: String,
+    calls_a_minute: i64,
+    #[schema(value_type = i64)]
+    created_at: Micros,
+    /// The caller's.
+    role: Role,
+    /// What that may.
+    actions: Vec<&'static str>,
+    members: Vec<MemberRow>,
+}
+
+pub(crate) async fn show(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Workspace>, Problem> {
     let mut conn = workspaces.db.read().await?;
     let name = caller.workspace.as_str();
     let row = store::workspace(&mut conn, name).await?.ok_or_else(|| caller::no_workspace(name))?;
     let members = store::members(&mut conn, name).await?;
-    let actions: Vec<_> = Action::ALL.iter().filter(|action| caller.role.may(**action)).map(|it| it.word()).collect();
-    Ok(Json(json!({
-        "name": row.name,
-        "title": row.title,
-        "calls_a_minute": row.calls_a_minute,
-        "created_at": row.created_at,
-        "role": caller.role,
-        "actions": actions,
-        "members": members,
-    })))
+    let actions = Action::ALL.iter().filter(|action| caller.role.may(**action)).map(|it| it.word()).collect();
+    let store::WorkspaceRow { name, title, calls_a_minute, created_at } = row;
+    Ok(Json(Workspace { name, title, calls_a_minute, created_at, role: caller.role, actions, members }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Quota {
+    #[schema(minimum = 1, maximum = 60_000_000)]
     calls_a_minute: i64,
 }
 
@@ -97,7 +122,7 @@ pub(crate) async fn set_quota(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Place {
     role: Role,

@@ -7,7 +7,14 @@ use jackfield_package::manifest::Operation;
 use jackfield_server::uri::Path;
 use serde_json::{Map, Value, json};
 
-use crate::{Problem, Shared, answer::HostError, caller::Caller, role::Action, workspaces::package};
+use crate::{
+    Problem, Shared,
+    answer::HostError,
+    caller::Caller,
+    limits::{DEADLINE_MS, IDEMPOTENCY_KEY_BYTES},
+    role::Action,
+    workspaces::package,
+};
 
 pub(crate) async fn document(
     State(workspaces): State<Shared>,
@@ -61,27 +68,12 @@ fn post(operation: &Operation) -> Value {
         "description": operation.description,
         "x-jackfield-effect": operation.effect,
         "x-jackfield-idempotent": operation.idempotent,
-        "parameters": [
-            { "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string", "minLength": 1, "maxLength": 200 },
-              "description": "Equal for all tries of one logical call: it is done once" },
-            { "name": "Jackfield-Deadline-Ms", "in": "header", "required": false, "schema": { "type": "integer", "minimum": 1, "maximum": 600_000 } },
-        ],
+        "parameters": headers(),
         "requestBody": { "required": true, "content": { "application/json": { "schema": operation.input } } },
         "responses": {
             "200": {
                 "description": "The result, and what it cost",
-                "content": { "application/json": { "schema": {
-                    "type": "object",
-                    "required": ["invocation", "result", "bill"],
-                    "properties": {
-                        "invocation": { "type": "string" },
-                        "result": operation.output,
-                        "bill": { "$ref": "#/components/schemas/Bill" },
-                        "denials": { "type": "array", "items": { "type": "object" } },
-                        "log": { "type": "array", "items": { "type": "object" } },
-                        "files": { "type": "array", "items": { "type": "object" } },
-                    },
-                } } },
+                "content": { "application/json": { "schema": success(&json!(operation.output)) } },
             },
             "4XX": problem,
             "5XX": problem,
@@ -89,24 +81,59 @@ fn post(operation: &Operation) -> Value {
     })
 }
 
+/// Headers of a call.
+pub(crate) fn headers() -> [Value; 3] {
+    let header = |name: &str, schema: Value, says: &str| json!({ "name": name, "in": "header", "required": false, "schema": schema, "description": says });
+    let key = json!({ "type": "string", "pattern": format!("^[!-~]{{1,{IDEMPOTENCY_KEY_BYTES}}}$") });
+    let deadline = json!({ "type": "integer", "minimum": 1, "maximum": DEADLINE_MS });
+    [
+        header("Idempotency-Key", key, "Equal for all tries of one logical call: it is done once"),
+        header("Jackfield-Deadline-Ms", deadline, "Milliseconds that the call may take"),
+        header("traceparent", json!({ "type": "string" }), "W3C Trace Context: the trace that the call belongs to"),
+    ]
+}
+
+/// What a call that went well answers.
+pub(crate) fn success(result: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["invocation", "result", "bill"],
+        "properties": {
+            "invocation": { "type": "string" },
+            "result": result,
+            "bill": { "$ref": "#/components/schemas/Bill" },
+            "denials": { "type": "array", "items": { "type": "object" } },
+            "log": { "type": "array", "items": { "type": "object" } },
+            "files": { "type": "array", "items": { "type": "object" } },
+        },
+    })
+}
+
 fn schemas() -> Value {
+    json!({ "Bill": bill(), "Problem": problem() })
+}
+
+/// Whole numbers by their names.
+pub(crate) fn bill() -> Value {
     let numbers: Map<String, Value> = json!(jackfield_host::Bill::default())
         .as_object()
         .into_iter()
         .flatten()
         .map(|(name, _)| (name.clone(), json!({ "type": "integer", "minimum": 0 })))
         .collect();
+    json!({ "type": "object", "properties": numbers })
+}
+
+/// Why there is no result; what was refused before it began has no bill.
+pub(crate) fn problem() -> Value {
     json!({
-        "Bill": { "type": "object", "properties": numbers },
-        "Problem": {
-            "type": "object",
-            "required": ["status", "code", "detail"],
-            "properties": {
-                "type": { "type": "string" }, "title": { "type": "string" }, "status": { "type": "integer" },
-                "detail": { "type": "string" }, "code": { "type": "string" }, "hint": { "type": "string" },
-                "failure": { "type": "object" }, "retryable": { "type": "boolean" }, "request_sent": { "type": "boolean" },
-                "bill": { "$ref": "#/components/schemas/Bill" },
-            },
+        "type": "object",
+        "required": ["status", "code", "detail"],
+        "properties": {
+            "type": { "type": "string" }, "title": { "type": "string" }, "status": { "type": "integer" },
+            "detail": { "type": "string" }, "code": { "type": "string" }, "hint": { "type": "string" },
+            "failure": { "type": "object" }, "retryable": { "type": "boolean" }, "request_sent": { "type": "boolean" },
+            "bill": { "$ref": "#/components/schemas/Bill" },
         },
     })
 }

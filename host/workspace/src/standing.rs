@@ -8,8 +8,10 @@ use std::{
 
 use axum::{Json, extract::State};
 use jackfield_package::{Label, PackageName};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use crate::{
     Problem, Shared, audit, caller::Caller, clock::Micros, limits::STANDING_EVERY_S, role::Action, store,
@@ -48,12 +50,18 @@ impl Standings {
     }
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = Standings)]
+pub(crate) struct Said {
+    standing: Vec<Standing>,
+}
+
 /// Asks now.
-pub(crate) async fn look(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
+pub(crate) async fn look(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Said>, Problem> {
     caller.may_look(&workspaces, Action::Switch, "standing").await?;
-    let standings = look_at(&workspaces, &caller.workspace).await?;
-    let shown: Vec<_> = standings.iter().filter(|standing| caller.reaches(&standing.name).is_ok()).collect();
-    Ok(Json(json!({ "standing": shown })))
+    let mut standing = look_at(&workspaces, &caller.workspace).await?;
+    standing.retain(|it| caller.reaches(&it.name).is_ok());
+    Ok(Json(Said { standing }))
 }
 
 /// Asks about every workspace, each [`STANDING_EVERY_S`], until `stop`.

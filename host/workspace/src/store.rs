@@ -5,11 +5,13 @@ use std::time::Duration;
 use jackfield_db::{Conn, Result, on};
 use serde::{Serialize, Serializer};
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use crate::{
     Problem, Shared,
     clock::{DAY, Micros},
     limits::{AUDIT_DAYS, BILLS_DAYS},
+    role::Role,
 };
 
 #[derive(Clone, Debug, Serialize, sqlx::FromRow)]
@@ -20,45 +22,60 @@ pub(crate) struct WorkspaceRow {
     pub(crate) created_at: Micros,
 }
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
+#[schema(as = WorkspaceMember)]
 pub(crate) struct MemberRow {
     #[serde(rename = "user")]
     pub(crate) user_name: String,
+    #[schema(value_type = Role)]
     pub(crate) role: String,
 }
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
+#[schema(as = Membership)]
 pub(crate) struct MembershipRow {
     pub(crate) name: String,
     pub(crate) title: String,
     /// None: seen by an operator who is no member.
+    #[schema(value_type = Option<Role>, required)]
     pub(crate) role: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
+#[schema(as = WorkspaceToken)]
 pub(crate) struct TokenRow {
     pub(crate) id: String,
     pub(crate) workspace: String,
     pub(crate) label: String,
+    #[schema(value_type = Role)]
     pub(crate) role: String,
     pub(crate) packages: String,
     pub(crate) created_by: String,
+    #[schema(value_type = i64)]
     pub(crate) created_at: Micros,
+    #[schema(value_type = i64)]
     pub(crate) expires_at: Micros,
+    #[schema(value_type = Option<i64>, required)]
     pub(crate) revoked_at: Option<Micros>,
+    #[schema(value_type = Option<i64>, required)]
     pub(crate) last_used_at: Option<Micros>,
 }
 
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
+#[schema(as = AuditLine)]
 pub(crate) struct AuditRow {
     pub(crate) number: i64,
+    #[schema(value_type = i64)]
     pub(crate) at: Micros,
     pub(crate) caller: String,
     pub(crate) action: String,
     pub(crate) target: String,
     pub(crate) allowed: bool,
+    #[schema(required)]
     pub(crate) detail: Option<String>,
+    /// In hex.
     #[serde(serialize_with = "as_hex")]
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     pub(crate) hash: Vec<u8>,
 }
 
@@ -254,14 +271,29 @@ pub(crate) async fn audit_after(conn: &mut Conn, workspace: &str, after: i64, mo
 
 // ── Invocations ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-pub(crate) async fn add_invocation(conn: &mut Conn, row: &InvocationRow) -> Result<u64> {
-    on!(conn, c => sqlx::query(
+/// Many in one statement: each is a way to the database and back.
+pub(crate) async fn add_invocations(conn: &mut Conn, rows: &[InvocationRow]) -> Result<u64> {
+    const COLUMNS: usize = 13;
+    let row = |number: usize| {
+        let places: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", number * COLUMNS + column)).collect();
+        format!("({})", places.join(", "))
+    };
+    let sql = format!(
         "INSERT INTO workspace_invocations
          (id, workspace, at, caller, connector, version, operation, outcome, code, message, bill, denials, trace)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
-        .bind(&row.id).bind(&row.workspace).bind(row.at).bind(&row.caller).bind(&row.connector).bind(&row.version)
-        .bind(&row.operation).bind(&row.outcome).bind(&row.code).bind(&row.message).bind(&row.bill)
-        .bind(&row.denials).bind(&row.trace).execute(c), rows)
+         VALUES {}",
+        (0..rows.len()).map(row).collect::<Vec<_>>().join(", ")
+    );
+    // Made of numbers alone: what is said stands in what is bound.
+    on!(conn, c => {
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for row in rows {
+            query = query.bind(&row.id).bind(&row.workspace).bind(row.at).bind(&row.caller).bind(&row.connector)
+                .bind(&row.version).bind(&row.operation).bind(&row.outcome).bind(&row.code).bind(&row.message)
+                .bind(&row.bill).bind(&row.denials).bind(&row.trace);
+        }
+        query.execute(c)
+    }, rows)
 }
 
 pub(crate) async fn invocations(

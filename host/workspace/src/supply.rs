@@ -7,21 +7,25 @@ use jackfield_host::{Host, Installation, grant::Grant};
 use jackfield_package::{Manifest, PackageName};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::Problem;
 
 /// What an admin is shown before he decides.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Offer {
     /// The package.
+    #[schema(value_type = String)]
     pub name: PackageName,
     /// The release that the query means.
     pub version: String,
     /// Its component.
     pub digest: String,
     /// What is installed now, if anything is.
+    #[schema(required)]
     pub replaces: Option<String>,
     /// Its manifest.
+    #[schema(value_type = Object)]
     pub manifest: Manifest,
     /// What it may do that the installed release may not, in words.
     pub changes: Value,
@@ -32,13 +36,15 @@ pub struct Offer {
 }
 
 /// How what is installed stands with the registry it came from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Standing {
     /// The package.
+    #[schema(value_type = String)]
     pub name: PackageName,
     /// The version that is installed.
     pub version: String,
     /// By whom it was yanked, quarantined or revoked, and why; null: it stands.
+    #[schema(required)]
     pub taken_back: Option<Value>,
     /// Whether it was switched off just now, since it was revoked and the policy wants that.
     pub switched_off: bool,

@@ -9,9 +9,9 @@ use jackfield_server::{
     ids::{random, uuid_v7},
     uri::Path,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use crate::{
     Problem, Shared,
@@ -26,10 +26,12 @@ use crate::{
 pub(crate) const PREFIX: &str = "jfw_";
 
 /// What a new token shall be.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewWorkspaceToken)]
 pub(crate) struct Wanted {
-    /// What it is for.
+    /// What it is for: a line.
+    #[schema(min_length = 1, max_length = 200)]
     label: String,
     /// `member` unless said otherwise: it calls, and nothing else.
     #[serde(default = "member")]
@@ -37,7 +39,23 @@ pub(crate) struct Wanted {
     /// `*`, `acme:*` or `acme:crm`.
     #[serde(default = "everything")]
     packages: String,
+    #[schema(minimum = 1, maximum = 31_622_400)]
     expires_in_s: Option<i64>,
+}
+
+/// A new token, and the only time that it is shown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeWorkspaceToken)]
+pub(crate) struct Made {
+    token: String,
+    #[serde(flatten)]
+    row: TokenRow,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkspaceTokens)]
+pub(crate) struct Tokens {
+    tokens: Vec<TokenRow>,
 }
 
 fn member() -> Role {
@@ -52,7 +70,7 @@ pub(crate) async fn create(
     State(workspaces): State<Shared>,
     caller: Caller,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+) -> Result<(StatusCode, Json<Made>), Problem> {
     let reach: Pattern = wanted.packages.parse().map_err(|_| {
         Problem::bad_request("packages-malformed", format!("`{}` names no packages", wanted.packages.escape_debug()))
             .hint("expected `*`, `acme:*` or `acme:crm`")
@@ -91,15 +109,13 @@ pub(crate) async fn create(
     let hash: [u8; 32] = Sha256::digest(&token).into();
     store::add_token(&mut tx, &row, &hash).await?;
     tx.commit().await?;
-    let mut shown = json!(row);
-    shown["token"] = token.into();
-    Ok((StatusCode::CREATED, Json(shown)))
+    Ok((StatusCode::CREATED, Json(Made { token, row })))
 }
 
-pub(crate) async fn list(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
+pub(crate) async fn list(State(workspaces): State<Shared>, caller: Caller) -> Result<Json<Tokens>, Problem> {
     caller.may_look(&workspaces, Action::Audit, "tokens").await?;
-    let rows = store::tokens(&mut workspaces.db.read().await?, caller.workspace.as_str()).await?;
-    Ok(Json(json!({ "tokens": rows })))
+    let tokens = store::tokens(&mut workspaces.db.read().await?, caller.workspace.as_str()).await?;
+    Ok(Json(Tokens { tokens }))
 }
 
 pub(crate) async fn revoke(

@@ -5,12 +5,11 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{diff, openapi, packages, search};
+use super::{diff, packages, search};
 use crate::Shared;
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/openapi.json", get(openapi::document))
         .route("/v1/packages", get(search::routes::search))
         .route("/v1/packages/{namespace}/{name}", get(packages::package))
         .route("/v1/packages/{namespace}/{name}/diff", get(diff::diff))

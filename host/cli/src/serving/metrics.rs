@@ -16,6 +16,7 @@ use jackfield_registry::{
     account::{Action, Actor, Target},
     log,
 };
+use jackfield_server::openapi::{Row, Who};
 use jackfield_workspace::Problem;
 use metrics::{Unit, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -25,6 +26,9 @@ use crate::error::{Failed, Kind};
 
 /// Where it is.
 pub(super) const PATH: &str = "/metrics";
+
+/// What the document says of it.
+pub(super) const ROW: Row = ("get", PATH, Who::Person, "What this server counts, for Prometheus", "", "200 text/plain");
 /// Upper bounds of histograms of seconds: from a call of a few microseconds to one that waits for its upstream.
 const SECONDS: [f64; 14] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0];

@@ -14,9 +14,14 @@ use jackfield_package::{Label, admission::TrustedRegistry};
 use jackfield_registry::{
     account::{session, users},
     clock::SystemClock,
+    read::openapi,
 };
-use jackfield_server::guard::{Allowance, Guard, guarded};
+use jackfield_server::{
+    guard::{Allowance, Guard, guarded},
+    openapi::Part,
+};
 use jackfield_workspace::{Parts, Problem, Workspaces};
+use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -155,6 +160,7 @@ impl Server {
             let broker = self.running.as_ref().map(|running| running.broker.clone());
             router = router.merge(metrics::routes(Looked { metrics, registry: self.registry.clone(), broker }));
         }
+        router = router.merge(openapi::routes(self.document()));
         let guard = Guard {
             clock: self.registry.clock.clone(),
             requests_per_minute: config.requests_per_minute,
@@ -177,6 +183,17 @@ impl Server {
                 workspaces.hang_up();
             });
         }
+    }
+
+    /// The OpenAPI document of all that this server answers to.
+    fn document(&self) -> Value {
+        let mut part = openapi::part().join(Part::of(&[metrics::ROW]));
+        if self.running.is_none() {
+            return part.document("Jackfield registry", openapi::DESCRIPTION);
+        }
+        part = part.join(jackfield_workspace::document::part());
+        let description = format!("{} In workspaces they are installed, connected and called.", openapi::DESCRIPTION);
+        part.document("Jackfield", &description)
     }
 
     /// What goes on between requests, until `stop`.

@@ -137,9 +137,9 @@ fn what_other_tools_stage_is_released() {
 }
 
 /// What a tool is called with; none if the tests are told that there is none.
-fn tool(name: &str, variable: &str, without: &str) -> Option<String> {
+pub(crate) fn tool(name: &str, variable: &str, without: &str) -> Option<String> {
     if std::env::var_os(without).is_some() {
-        eprintln!("MISSING: {name}, so nothing was staged with it");
+        eprintln!("MISSING: {name}, so nothing was tried with it");
         return None;
     }
     let path = std::env::var(variable).ok().or_else(|| (name == "wkg").then(|| name.to_owned()));

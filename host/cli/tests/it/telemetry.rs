@@ -1,6 +1,11 @@
 //! What an operator sees of a server: metrics, traces and log lines.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use jackfield_test_kit::{HttpServer, PackageBuilder, Reply, programs};
 use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, trace::v1::Span};
@@ -10,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     kit::{Desk, Server},
+    staged::tool,
     workspaces::{Asks, operator, send},
 };
 
@@ -44,6 +50,24 @@ fn metrics(asks: &Asks<'_>, server: &Server) -> (u16, String) {
 /// The value of a series, written as Prometheus writes it.
 fn value(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+}
+
+/// Prometheus' own parser reads every family, and each has a type and samples.
+fn is_read_by_prometheus(python: &str, text: &str) {
+    let script = "import sys
+from prometheus_client.parser import text_string_to_metric_families as families
+for family in families(sys.stdin.read()):
+    assert family.type != 'unknown' and family.samples, family
+    print(family.name)";
+    let mut child = Command::new(python);
+    let child = child.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr));
+    let read = String::from_utf8(output.stdout).unwrap();
+    let declared = text.lines().filter(|line| line.starts_with("# TYPE ")).count();
+    assert_eq!(read.lines().count(), declared, "{read}\n{text}");
 }
 
 #[test]
@@ -83,6 +107,11 @@ fn metrics_are_for_an_operator_and_count_what_happens() {
     assert!(value(&text, "process_resident_memory_bytes").is_some_and(|bytes| bytes > 0.0), "{text}");
     let route = "route=\"/v1/workspaces/{workspace}/installations/{namespace}/{name}/operations/{operation}/invoke\"";
     assert!(text.contains(route), "{text}");
+    if let Some(python) =
+        tool("Python with prometheus-client", "JACKFIELD_TEST_PYTHON", "JACKFIELD_TEST_WITHOUT_PYTHON")
+    {
+        is_read_by_prometheus(&python, &text);
+    }
     // What is counted is described, in the text and in the reference.
     let reference = include_str!("../../../../docs/reference/operating.md");
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE jackfield_")) {

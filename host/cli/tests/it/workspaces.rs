@@ -33,7 +33,7 @@ pub(crate) fn send(request: RequestBuilder) -> Answer {
     try_send(request).unwrap()
 }
 
-fn try_send(request: RequestBuilder) -> reqwest::Result<Answer> {
+pub(crate) fn try_send(request: RequestBuilder) -> reqwest::Result<Answer> {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
     RUNTIME.block_on(async {
         let response = request.send().await?;
