@@ -41,3 +41,26 @@ impl Config {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_documented_with_its_default() {
+        let page = include_str!("../../../../docs/reference/serve.md");
+        let (_, page) = page.split_once("Beside the registry's keys").unwrap();
+        let keys = serde_json::to_value(Config::default()).unwrap();
+        for (key, default) in keys.as_object().unwrap() {
+            let default = match default {
+                serde_json::Value::Null => "none".to_owned(),
+                serde_json::Value::String(text) => format!("`{text}`"),
+                other => format!("`{other}`"),
+            };
+            assert!(
+                page.contains(&format!("| `{key}` | {default} | ")),
+                "serve.md does not say that `{key}` is {default}"
+            );
+        }
+    }
+}

@@ -40,7 +40,7 @@ fn story(flags: &[&str]) {
     desk.release_echo("1.0.0");
     let admin = Asks::new(&server, operator(&desk));
     admin.post("/main/installations", json!({ "package": "acme:echo", "grant": "none" }), 201);
-    admin.put("/main/quota", json!({ "calls_a_minute": 60_000_000 }), 200);
+    admin.put("/main/quota", json!({ "calls_a_minute": 60_000_000 }), 204);
     let token = admin.post("/main/tokens", json!({ "label": "a workflow" }), 201);
     let token = token["token"].as_str().unwrap().to_owned();
 
