@@ -1,13 +1,11 @@
 // What an admin does with connectors in a workspace: a real browser, the real pages, a whole real server, and a service to call.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Stage, assertAccessible, assertFits, open, settled } from './stage.mjs';
+import { serve } from './service.mjs';
+import { Stage, open, settled } from './stage.mjs';
 
-/** Of Cumulative Layout Shift, 0.1 counts as good. */
-const SHIFT = 0.1;
 const AT = '/workspaces/main/installations/jackfield/http';
 const CALL = `${AT}/operations/request`;
 
@@ -19,40 +17,7 @@ before(async () => {
 });
 after(() => Promise.all([stage?.close(), service?.stop()]));
 
-/** A service that has an item with a long number, a slow corner, and a bad temper. */
-async function serve() {
-  const seen = [];
-  const server = createServer((request, response) => {
-    seen.push(`${request.method} ${request.url}`);
-    request.on('close', () => request.url === '/slow' && seen.push('gone'));
-    if (request.url === '/slow') return;
-    response.writeHead(request.url === '/wrong' ? 404 : 200, { 'content-type': 'application/json' });
-    response.end('{"items":[{"id":12345678901234567890,"name":"loom"}]}');
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    seen,
-    origin: `http://127.0.0.1:${server.address().port}`,
-    stop: () => new Promise((resolve) => server.close(resolve).closeAllConnections()),
-  };
-}
-
-/** What every page of the console keeps to, with a picture of it. */
-async function look(page, name) {
-  await settled(page);
-  const { width } = page.viewportSize();
-  if (stage.shots) {
-    const theme = await page.evaluate(() => (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'));
-    await page.screenshot({ path: join(stage.shots, `console-${name}-${theme}-${width}.png`), fullPage: true });
-  }
-  await assertFits(page, name);
-  await assertAccessible(page, name);
-  assert.equal(await page.locator('h1').count(), 1, 'one first heading');
-  const shift = await page.evaluate(() => window.shift);
-  assert.ok(shift <= SHIFT, `${name} shifts by ${shift}`);
-  assert.deepEqual(page.complaints, [], name);
-}
-
+const look = (page, name) => stage.look(page, name);
 const box = (page, name) => page.getByRole('textbox', { name, exact: true });
 
 test('an admin finds a connector, installs it with less than it asks for, and calls it', async () => {
@@ -233,8 +198,9 @@ test('an upgrade shows what is asked for more, and asks before it is given', asy
   );
   await registry.settled();
   const page = await stage.signedIn('olga');
-  await open(page, '/workspaces/main');
-  await page.getByRole('link', { name: '0.3.0 is there' }).click();
+  await open(page, AT);
+  await page.getByText('0.3.0 is there').waitFor();
+  await page.getByRole('link', { name: 'See what it changes, and upgrade' }).click();
   await page.getByRole('heading', { name: 'Upgrade HTTP request' }).waitFor();
   await page.getByText('It asks for more than before').waitFor();
   const change = page.locator('.changes .widens');
@@ -347,6 +313,7 @@ test('whoever is no admin sees what he may do, and the rest not at all', async (
     'Connections',
     'Invocations',
     'Members',
+    'Policy',
   ]);
   assert.equal(await bob.getByRole('button', { name: /^Switch off/ }).count(), 0);
   await open(bob, AT);
@@ -366,6 +333,7 @@ test('whoever is no admin sees what he may do, and the rest not at all', async (
     'Connections',
     'Invocations',
     'Members',
+    'Policy',
     'Tokens',
     'Audit',
   ]);
@@ -405,15 +373,83 @@ test('with several workspaces one chooses, and an installation goes again', asyn
   assert.deepEqual(page.complaints, []);
 });
 
-test('a release that was taken back is marked where it is installed', async () => {
+test('a release that was taken back is marked where it is installed, once the server has heard of it', async () => {
   const page = await stage.signedIn('olga');
   await stage.registry.as('ada', 'yank', 'jackfield:http@0.3.0', '--reason', 'The mirror is gone.', '--key', 'release');
   await stage.registry.settled();
   await open(page, '/workspaces/main');
+  await page.getByText('the registries have not been asked yet').waitFor();
+  assert.equal(await page.getByText('yanked', { exact: true }).count(), 0);
+  await page.getByRole('button', { name: 'Ask the registries now' }).click();
   await page.getByText('yanked', { exact: true }).waitFor();
+  await page.getByText(/By ada: The mirror is gone\.$/).waitFor();
+  await look(page, 'list-yanked');
   await open(page, AT);
   await page.getByText('This release was yanked').waitFor();
-  await page.getByText('The mirror is gone.').waitFor();
+  await page.getByText(/By ada: The mirror is gone\.$/).waitFor();
+  await page.getByText('0.2.0 is there').waitFor();
+  await look(page, 'yanked');
+
+  const bob = await stage.signedIn('bob');
+  await open(bob, '/workspaces/main');
+  await bob.getByText('yanked', { exact: true }).waitFor();
+  assert.equal(await bob.getByRole('button', { name: 'Ask the registries now' }).count(), 0);
+});
+
+test('who has used it rates it, and everybody reads that', async () => {
+  const page = await stage.signedIn('olga');
+  const AT = '/workspaces/main/installations/jackfield/csv';
+  // The operator of a server is a member nowhere by that alone.
+  const asMember = ['PUT', '/v1/workspaces/main/members/olga', { role: 'admin' }];
+  assert.equal(await page.evaluate(asked, asMember), 204);
+  assert.equal(
+    await page.evaluate(asked, ['POST', '/v1/workspaces/main/installations', { package: 'jackfield:sheets' }]),
+    201,
+  );
+  await open(page, '/packages/jackfield/sheets/reviews');
+  await page.getByRole('link', { name: 'Rate it from Main' }).click();
+  await page.waitForURL('**/installations/jackfield/sheets#rate');
+  await page.getByText('Rate it', { exact: true }).waitFor();
+  const send = page.getByRole('button', { name: 'Publish it' });
+  await send.click();
+  assert.ok(await page.getByLabel('5 stars').evaluate((radio) => radio.validity.valueMissing));
+  await page.getByLabel('5 stars').check();
+  await page.getByLabel('What it is like to use').fill('Never tried.');
+  await send.click();
+  await page.getByText('No call of this release has gone well here yet').waitFor();
+
+  // One call of csv went well here before, and the registry wants two.
+  await open(page, AT);
+  await page.getByLabel('3 stars').focus();
+  await page.keyboard.press('Space');
+  await page.getByLabel('What it is like to use').fill('Reads our looms.\nIt could be faster.');
+  await send.click();
+  await page.getByText('It has not been used enough here yet').waitFor();
+  await page.getByText(/a review needs 2 over 1/).waitFor();
+  await look(page, 'rate-refused');
+  await page.evaluate(called, 'csv');
+  await send.click();
+  await page.getByText('It is there for everybody').waitFor();
+  await look(page, 'rated');
+
+  // Whoever makes it does not.
+  assert.equal(await page.evaluate(asked, ['PUT', '/v1/workspaces/main/members/ada', { role: 'member' }]), 204);
+  const ada = await stage.signedIn('ada');
+  await open(ada, AT);
+  await ada.getByLabel('5 stars').check();
+  await ada.getByLabel('What it is like to use').fill('The best there is.');
+  await ada.getByRole('button', { name: 'Publish it' }).click();
+  await ada.getByText('You belong to those who make it').waitFor();
+
+  const reader = await stage.person();
+  await open(reader, '/packages/jackfield/csv/reviews');
+  const review = reader.locator('article', { hasText: 'Reads our looms.' });
+  await review.getByRole('img', { name: '3 of 5 stars' }).waitFor();
+  assert.match(await review.innerText(), /olga/);
+  assert.equal(await reader.getByRole('link', { name: /^Rate it/ }).count(), 0);
+  await open(page, '/packages/jackfield/csv/reviews');
+  await page.getByRole('link', { name: 'Rate it from Main' }).waitFor();
+  assert.deepEqual([...page.complaints, ...ada.complaints, ...reader.complaints], []);
 });
 
 for (const theme of ['light', 'dark']) {
@@ -426,6 +462,7 @@ for (const theme of ['light', 'dark']) {
         'first-offer': '/workspaces/main/install?package=jackfield:github',
         'an-installation': AT,
         'an-operation': CALL,
+        policy: '/workspaces/main/policy',
         'a-csv-operation': '/workspaces/main/installations/jackfield/csv/operations/to-json-lines',
       };
       for (const [name, path] of Object.entries(pages)) {
@@ -462,4 +499,13 @@ function api(page, path) {
 async function asked([method, path, body]) {
   const headers = { 'content-type': 'application/json', 'x-jackfield-csrf': '1' };
   return (await fetch(path, { method, headers, body: JSON.stringify(body) })).status;
+}
+
+/** In a page: calls csv once. */
+async function called(name) {
+  const form = new FormData();
+  form.set('input', '{"file":{"$file":"a"}}');
+  form.set('a', new Blob(['a,b\n1,2\n']), 'a.csv');
+  const path = `/v1/workspaces/main/installations/jackfield/${name}/operations/to-json-lines/invoke`;
+  return (await fetch(path, { method: 'POST', headers: { 'x-jackfield-csrf': '1' }, body: form })).status;
 }

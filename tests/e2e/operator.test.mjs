@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { CLIENT } from './provider.mjs';
-import { Stage, assertAccessible, assertFits, open, settled } from './stage.mjs';
+import { Stage, assertAccessible, assertFits, beside, open, settled } from './stage.mjs';
 import { HOSTILE, Workplace } from './workplace.mjs';
 
 /** Of Cumulative Layout Shift, 0.1 counts as good; rounding is all that is let through here. */
@@ -46,13 +46,6 @@ function keysOf(page) {
     await page.keyboard.type(text);
   };
   return { press, until, write };
-}
-
-/** What opens beside a page when that is done. */
-async function beside(page, deed) {
-  const [popup] = await Promise.all([page.context().waitForEvent('page'), deed()]);
-  await popup.waitForLoadState();
-  return popup;
 }
 
 const state = (page, wanted) => page.locator(`h1 ~ [data-state="${wanted}"]`).waitFor();
@@ -354,6 +347,7 @@ test('a member sees his own calls and nothing to change', async () => {
     'Connections',
     'Invocations',
     'Members',
+    'Policy',
   ]);
   const { invocations } = await place.ask('GET', '/main/invocations');
   const ofOthers = invocations.find(({ caller }) => caller !== 'user:mia');
@@ -415,6 +409,84 @@ test('members come, change and go; one admin is left', async () => {
   await page.getByRole('button', { name: 'Set it' }).click();
   await page.getByText('9,000 calls a minute, from now on.').waitFor();
   assert.equal((await place.ask('GET', '/main')).calls_a_minute, 9_000);
+  assert.deepEqual(page.complaints, []);
+});
+
+test('a policy is read by everybody, and changed by admins as a whole', async () => {
+  const page = await stage.signedIn('ada');
+  await open(page, `${MAIN}/policy`);
+  const before = await place.ask('GET', '/main/policy');
+  assert.equal(await page.getByLabel('Minimum age, in hours').inputValue(), String(before.minimum_age_hours));
+  await page.getByRole('heading', { name: 'registry.example' }).waitFor();
+  await page.getByRole('link', { name: 'jackfield', exact: true }).waitFor();
+
+  await page.getByLabel('Minimum age, in hours').fill('24');
+  await page.getByLabel('Denied imports, one a line').fill('wasi:sockets\nwasi:filesystem/types');
+  await page.getByLabel('Refuse a release with an advisory').selectOption('critical');
+  await page.getByLabel('When something installed was revoked').selectOption('disable');
+  await page.getByLabel('Tell the registry which release was installed').uncheck();
+  await page.getByLabel('An index is stale after, in hours').fill('96');
+  await page.getByLabel('A stale index', { exact: true }).selectOption('warn');
+  await page.getByRole('button', { name: 'Add an auditor' }).click();
+  const auditor = page.getByRole('group', { name: 'auditor 1' });
+  await auditor.getByLabel('Name').fill('eve');
+  await auditor.getByLabel('Public key').fill(before.registries[0].statements_key);
+  await page.getByRole('button', { name: 'Add an audit', exact: true }).click();
+  const audit = page.getByRole('group', { name: 'audit 1' });
+  await audit.getByLabel('By whom').fill('eve, alice');
+  await audit.getByLabel('For which packages').fill('acme:*');
+  await page.getByRole('button', { name: 'Add an exemption' }).click();
+  const exemption = page.getByRole('group', { name: 'exemption 1' });
+  await exemption.getByLabel('Packages').fill('acme:crm');
+  await exemption.getByLabel('From which rule').selectOption('age');
+  await exemption.getByLabel('Its last day').fill('2027-01-31');
+  await exemption.getByLabel('Why').fill('Read by us on the first day.');
+  const save = page.getByRole('button', { name: 'Save the policy' });
+  await save.click();
+  await page.getByText('policy-invalid').waitFor();
+  await page.getByText(/asks `alice`, who has no key/).waitFor();
+  await stage.look(page, 'policy-refused');
+  await audit.getByLabel('By whom').fill('eve');
+  await save.click();
+  await page.getByText('It is saved').waitFor();
+  const after = await place.ask('GET', '/main/policy');
+  assert.deepEqual(after, {
+    ...before,
+    minimum_age_hours: 24,
+    denied_imports: ['wasi:sockets', 'wasi:filesystem/types'],
+    refuse_advisories: 'critical',
+    when_revoked: 'disable',
+    report_installs: false,
+    freshness: { index_hours: 96, when_stale: 'warn' },
+    auditors: { eve: before.registries[0].statements_key },
+    audits: [{ criteria: 'safe-to-run', from: ['eve'], count: 1, packages: 'acme:*' }],
+    exemptions: [{ packages: 'acme:crm', rule: 'age', reason: 'Read by us on the first day.', expires: '2027-01-31' }],
+  });
+  // A name for two keys would lose one of them.
+  await page.getByRole('button', { name: 'Add an auditor' }).click();
+  await page.getByRole('group', { name: 'auditor 2' }).getByLabel('Name').fill('eve');
+  await page.getByRole('group', { name: 'auditor 2' }).getByLabel('Public key').fill('0'.repeat(64));
+  await save.click();
+  await page.getByText('Two auditors are called “eve”.').waitFor();
+  await page.getByRole('button', { name: 'Take auditor 2 away' }).click();
+  await save.click();
+  await page.getByText('It is saved').waitFor();
+  assert.deepEqual(await place.ask('GET', '/main/policy'), after);
+
+  for (const user of ['mia', 'axel']) {
+    const other = await stage.signedIn(user);
+    await open(other, `${MAIN}/policy`);
+    await other.getByText('An admin of the workspace changes it.').waitFor();
+    assert.ok(await other.getByLabel('Minimum age, in hours').isDisabled());
+    assert.equal(
+      await other
+        .locator('main')
+        .getByRole('button', { name: /^(Save|Add|Take)/ })
+        .count(),
+      0,
+    );
+    assert.deepEqual(other.complaints, []);
+  }
   assert.deepEqual(page.complaints, []);
 });
 
@@ -714,6 +786,8 @@ for (const theme of ['light', 'dark']) {
         [ada, 'invocations', '/invocations'],
         [ada, 'invocation', `/invocations/${invocations[0].id}`],
         [ada, 'members', '/members'],
+        [ada, 'policy', '/policy'],
+        [mia, 'policy-of-a-member', '/policy'],
         [ada, 'tokens', '/tokens'],
         [ada, 'audit', '/audit'],
         [mia, 'connections-of-a-member', '/connections'],

@@ -10,6 +10,9 @@ import { PASSWORD, Registry } from './registry.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** Of Cumulative Layout Shift, 0.1 counts as good. */
+const SHIFT = 0.1;
+
 export function told(name, fallback) {
   const value = process.env[name] ?? fallback;
   assert.ok(value, `${name} is not set: see marketplace-web/README.md`);
@@ -82,6 +85,22 @@ export class Stage {
     return Object.assign(page, { complaints });
   }
 
+  /** What every page of the console keeps to, with a picture of it. */
+  async look(page, name) {
+    await settled(page);
+    const { width } = page.viewportSize();
+    if (this.shots) {
+      const theme = await page.evaluate(() => (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'));
+      await page.screenshot({ path: join(this.shots, `console-${name}-${theme}-${width}.png`), fullPage: true });
+    }
+    await assertFits(page, name);
+    await assertAccessible(page, name);
+    assert.equal(await page.locator('h1').count(), 1, 'one first heading');
+    const shift = await page.evaluate(() => window.shift);
+    assert.ok(shift <= SHIFT, `${name} shifts by ${shift}`);
+    assert.deepEqual(page.complaints, [], name);
+  }
+
   async signedIn(user, options) {
     const page = await this.person(options);
     await page.goto('/sign-in');
@@ -102,6 +121,13 @@ export async function open(page, path) {
 export async function settled(page) {
   await page.waitForLoadState('networkidle');
   await page.locator('[aria-busy=true]').waitFor({ state: 'detached' });
+}
+
+/** What opens beside a page when that is done. */
+export async function beside(page, deed) {
+  const [popup] = await Promise.all([page.context().waitForEvent('page'), deed()]);
+  await popup.waitForLoadState();
+  return popup;
 }
 
 /** WCAG 2.2 AA, as far as a program can tell. */

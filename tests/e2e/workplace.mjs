@@ -28,8 +28,8 @@ export class Workplace extends Registry {
     await this.provider?.stop();
   }
 
-  /** Ada is admin, Otto operates, Mia calls, Axel audits; four connectors are installed, one of them by somebody with bad intent. */
-  async seed() {
+  /** Ada is admin and publishes, Otto operates, Mia calls, Axel audits. */
+  async people() {
     const password = join(this.folder, 'password');
     await this.as(
       'operator',
@@ -54,6 +54,11 @@ export class Workplace extends Registry {
     await this.as('operator', 'namespace', 'decide', 'jackfield', 'grant', '--reason', 'It is ours.');
     await this.as('ada', 'key', 'new', 'release');
     await this.as('ada', 'namespace', 'keyset', 'jackfield', '--key', 'release');
+  }
+
+  /** Four connectors are installed, one of them by somebody with bad intent. */
+  async seed() {
+    await this.people();
     await this.publish(this.component('csv'));
     await this.publish(this.component('http'));
     await this.publish(

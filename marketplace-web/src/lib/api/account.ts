@@ -9,6 +9,7 @@ import type {
   Namespace,
   Progress,
   Publisher,
+  ReviewView,
   SignInProvider,
   TokenLine,
 } from './types';
@@ -63,6 +64,12 @@ export const appeal = ({ namespace, name }: Name, version: string, message: stri
 export const withdraw = ({ namespace, name }: Name, version: string, reason: string) =>
   json<Progress>(path`/v1/packages/${namespace}/${name}/${version}/withdrawal`, { method: 'POST', body: { reason } });
 
+/** With the receipt of a workspace that uses it. */
+export const review = ({ namespace, name }: Name, receipt: unknown, rating: number, body: string) =>
+  json<ReviewView>(path`/v1/packages/${namespace}/${name}/reviews`, {
+    method: 'POST',
+    body: { receipt, rating, body },
+  });
 export const reply = ({ namespace, name }: Name, review: string, text: string) =>
   json<void>(path`/v1/packages/${namespace}/${name}/reviews/${review}/reply`, { method: 'PUT', body: { text } });
 export const flag = ({ namespace, name }: Name, review: string, text: string) =>

@@ -62,10 +62,13 @@ export interface Offer {
   changes: Change[];
   consent_needed: boolean;
   warnings: string[];
+  limits: LimitsInForce;
 }
 
 /** Limits by their names, such as `time-ms`. */
 export type Limits = Record<string, number>;
+/** What holds, by the manifest's wish and the grant as it is; and the most that can be granted. */
+export type LimitsInForce = Record<string, { value: number; unit: string; ceiling: number }>;
 
 export interface WantedGrant {
   /** Such as `GET,POST https://api.example.com`. */
@@ -81,6 +84,22 @@ export interface Grant extends Required<WantedGrant> {
   credentials: Record<string, { connection: string } | { file: true }>;
 }
 
+/** By whom a release was taken back, and why: docs/reference/cli.md. */
+export interface TakenBack {
+  status: 'yanked' | 'quarantined' | 'revoked';
+  /** None: the registry shows no statement that counts. */
+  word: { by: string; by_registry: boolean; reason: string; at: string | null; expires: Micros | null } | null;
+  /** The newest version that stands. */
+  instead: string | null;
+}
+
+/** How what is installed stands with its registry, as the server heard it last. */
+export interface Standing {
+  at: Micros;
+  taken_back: TakenBack | null;
+  advisories: { id: string; severity: string; affected: string; title: string }[];
+}
+
 /** A line of `GET /W/installations` */
 export interface InstallationLine {
   name: string;
@@ -90,13 +109,15 @@ export interface InstallationLine {
   installed_at: Micros;
   title: string;
   summary: string;
+  grant: Grant;
+  /** None: the server has not asked yet. */
+  standing: Standing | null;
 }
 
 /** `GET …/installations/NS/NAME` */
 export interface Installation extends InstallationLine {
   signer: string | null;
-  grant: Grant;
-  limits: Record<string, { value: number; unit: string; ceiling: number }>;
+  limits: LimitsInForce;
   manifest: Manifest;
   calls: number;
 }
@@ -295,6 +316,29 @@ export interface AuditCheck {
   hash?: string | null;
 }
 
+/** `GET /W/policy`: docs/spec/policy.md. */
+export interface Policy {
+  minimum_age_hours: number;
+  denied_imports: string[];
+  refuse_advisories: 'low' | 'medium' | 'high' | 'critical' | 'never';
+  when_revoked: 'tell' | 'disable';
+  report_installs: boolean;
+  freshness: { index_hours: number; when_stale: 'refuse' | 'warn' };
+  registries: { url: string; origin: string; log_key: string; statements_key: string; witness_policy?: string }[];
+  /** The keysets that were seen last, by namespace. */
+  keysets: Record<string, { registry: string; version: number; digest: string }>;
+  /** Keys, by names of one's own. */
+  auditors: Record<string, string>;
+  audits: { criteria: string; from: string[]; count: number; packages: string }[];
+  exemptions: { packages: string; version?: string; rule: Rule; reason: string; expires: string }[];
+}
+
+/** A rule that one can be exempted from. */
+export type Rule = 'audit' | 'age' | 'import' | 'advisory';
+
+/** What a workspace says of its policy: the rest is not for it to change. */
+export type WantedPolicy = Omit<Policy, 'registries' | 'keysets'>;
+
 export const workspaces = () => json<{ workspaces: WorkspaceLine[] }>('/v1/workspaces');
 export const makeWorkspace = (name: string, title: string) =>
   json<{ name: string; title: string }>('/v1/workspaces', { method: 'POST', body: { name, title } });
@@ -321,6 +365,11 @@ export class Workspace {
   makeToken = (wanted: WantedToken) => this.change<WorkspaceToken & { token: string }>('POST', '/tokens', wanted);
   revokeToken = (id: string) => this.change<void>('DELETE', path`/tokens/${id}`);
 
+  policy = () => this.get<Policy>('/policy');
+  setPolicy = (policy: WantedPolicy) => this.change<Policy>('PUT', '/policy', policy);
+
+  /** Asks the registries now; what was heard stands with each installation then. */
+  askStanding = () => this.change<{ standing: { name: string; switched_off: boolean }[] }>('POST', '/standing');
   offer = (wanted: string) => this.get<Offer>(`/offer${query({ package: wanted })}`);
   installations = () => this.get<{ installations: InstallationLine[] }>('/installations');
   install = (wanted: string, grant: 'all' | 'none' | 'keep' | WantedGrant, consent: boolean) =>
@@ -330,6 +379,8 @@ export class Workspace {
   setGrant = (name: Name, grant: WantedGrant) => this.change<Installation>('PUT', `${at(name)}/grant`, grant);
   allow = (name: Name, egress: string) => this.change<Installation>('POST', `${at(name)}/grant`, { egress });
   setEnabled = (name: Name, enabled: boolean) => this.change<Installation>('PUT', `${at(name)}/enabled`, { enabled });
+  /** How much its release was used here, signed: a review goes with it. */
+  receipt = (name: Name) => this.get<unknown>(`${at(name)}/receipt`);
   /** An OpenAPI document of one installation, where it is. */
   openapiHref = (name: Name) => `${this.base}${at(name)}/openapi.json`;
   invokeHref = (name: Name, operation: string) => `${this.base}${at(name)}${path`/operations/${operation}/invoke`}`;

@@ -1,6 +1,6 @@
 import type { Manifest } from '$lib/api/types';
 import type { Grant } from '$lib/api/workspace';
-import { list, plural } from '$lib/words';
+import { list } from '$lib/words';
 
 export type Asked = NonNullable<Manifest['egress']>[number];
 
@@ -43,13 +43,9 @@ export function destinations(asked: readonly Asked[], granted: readonly string[]
 }
 
 /** A grant in a line. */
-export function grantInWords({ egress, operations }: Grant, { operations: all }: Manifest): string {
+export function grantInWords({ egress, operations }: Grant): string {
   const hosts = [...new Set(egress.map(hostOf))];
   const reach = hosts.length === 0 ? 'It reaches nobody' : `It may reach ${list(hosts)}`;
-  const granted = operations?.length ?? all.length;
-  const calls =
-    granted === all.length
-      ? 'all that it does may be called'
-      : `${granted} of its ${plural(all.length, 'operation')} may be called`;
-  return `${reach}; ${calls}.`;
+  const calls = operations ? `only ${operations.length} of its operations` : 'all that it does';
+  return `${reach}; ${calls} may be called.`;
 }

@@ -1,4 +1,5 @@
-import type { ConnectionState, Invocation, Outcome, Role } from '../api/workspace';
+import { who } from '$lib/words';
+import type { ConnectionState, Invocation, Outcome, Role, TakenBack } from '../api/workspace';
 
 // How a workspace's words are said to a person.
 
@@ -36,7 +37,7 @@ export const MAY: { what: string; who: Role[]; note?: string }[] = [
   },
   { what: 'Call connectors', who: ['member', 'operator', 'admin'] },
   { what: 'Connect accounts, and use the kill switch', who: ['operator', 'admin'] },
-  { what: 'Install, upgrade, grant; members, tokens and the quota', who: ['admin'] },
+  { what: 'Install, upgrade, grant; members, tokens, the quota and the policy', who: ['admin'] },
 ];
 
 /** Somebody: a user by his name, a token by what it is for where that is known. The broker calls both persons. */
@@ -46,6 +47,30 @@ export function callerName(caller: string, labels: ReadonlyMap<string, string> =
   if (kind === 'token') return `token ${labels.get(name) ?? name.slice(0, 13)}`;
   return caller;
 }
+
+const TAKEN: Record<TakenBack['status'], string> = {
+  yanked: 'Taken back: nothing new installs it, and what has it goes on',
+  quarantined: 'In quarantine: nobody installs it until somebody has looked',
+  revoked: 'Revoked: nobody is to run it',
+};
+
+/** What became of a release, by whom and why. */
+export function takenBackInWords({ status, word }: TakenBack): string {
+  if (!word) return `${TAKEN[status]}. The registry does not show by whom and why.`;
+  return `${TAKEN[status]}. By ${who(word.by)}${word.by_registry ? ' for the registry' : ''}: ${word.reason}`;
+}
+
+/** Why somebody may not review, where the registry's own words are those of its machinery. */
+export const NO_REVIEW: Record<string, string> = {
+  'not-used': 'No call of this release has gone well here yet',
+  'receipt-too-small': 'It has not been used enough here yet',
+  'receipt-mismatch': 'The registry knows this release by other bytes, or by another day',
+  'review-own-package': 'You belong to those who make it',
+  'review-exists': 'Somebody here has reviewed it already, or you have elsewhere',
+  'review-removed': 'Your review was removed by a moderator',
+  'package-not-found': 'This registry does not know it: it was installed from another',
+  'release-not-found': 'This registry does not know it: it was installed from another',
+};
 
 /** What some calls took: the middle one, and the slowest. */
 export function latency(calls: Invocation[]): { median: number; most: number } | undefined {

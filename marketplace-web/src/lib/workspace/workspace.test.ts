@@ -7,7 +7,7 @@ import { billInWords, duration } from './bill';
 import { curl } from './curl';
 import { asGrant, destinations, grantInWords, hostOf } from './egress';
 import { fixOf } from './fix';
-import { amount, inForce, wishOf } from './limits';
+import { amount, wishOf } from './limits';
 
 const HREF = '/v1/workspaces/main/installations/acme/crm';
 
@@ -61,19 +61,24 @@ test('what is asked for meets what is granted', () => {
     'a.example',
     '{hosts}',
   ]);
-  const manifest = { operations: [{ name: 'list' }, { name: 'get' }] } as Manifest;
   const grant = { egress: ['GET https://a.example'], operations: ['get'], limits: {}, config: {}, credentials: {} };
-  assert.equal(grantInWords(grant, manifest), 'It may reach a.example; 1 of its 2 operations may be called.');
+  assert.equal(grantInWords(grant), 'It may reach a.example; only 1 of its operations may be called.');
+  assert.equal(
+    grantInWords({ ...grant, egress: [], operations: null }),
+    'It reaches nobody; all that it does may be called.',
+  );
 });
 
-test('the smaller of wish and grant holds', () => {
-  const wishes = { time_ms: 120_000, memory_bytes: 1 << 20 };
-  assert.equal(wishOf('time-ms', wishes), 120_000);
-  assert.equal(wishOf('requests', wishes), undefined);
-  assert.equal(inForce('time-ms', wishes, undefined), 30_000, 'a wish alone gives nothing');
-  assert.equal(inForce('time-ms', wishes, 600_000), 120_000);
-  assert.equal(inForce('memory-bytes', wishes, undefined), 1 << 20);
-  assert.deepEqual([amount('time-ms', 1_500), amount('memory-bytes', 64 << 20)], ['1,500 ms', '64 MiB']);
+test('a limit in words, and what a manifest wishes', () => {
+  const wishes = { time_ms: 120_000 };
+  assert.deepEqual(
+    [wishOf('time-ms', wishes), wishOf('requests', wishes), wishOf('fuel')],
+    [120_000, undefined, undefined],
+  );
+  assert.deepEqual(
+    [amount('ms', 1_500), amount('bytes', 64 << 20), amount('units of fuel', 1e9), amount('calls', 32)],
+    ['1,500 ms', '64 MiB', '1B units of fuel', '32'],
+  );
 });
 
 test('a bill in words', () => {
