@@ -378,16 +378,16 @@ test('a release that was taken back is marked where it is installed, once the se
   await stage.registry.as('ada', 'yank', 'jackfield:http@0.3.0', '--reason', 'The mirror is gone.', '--key', 'release');
   await stage.registry.settled();
   await open(page, '/workspaces/main');
-  await page.getByText('the registries have not been asked yet').waitFor();
+  await page.getByText('The registries have not been asked yet').waitFor();
   assert.equal(await page.getByText('yanked', { exact: true }).count(), 0);
   await page.getByRole('button', { name: 'Ask the registries now' }).click();
   await page.getByText('yanked', { exact: true }).waitFor();
-  await page.getByText(/By ada: The mirror is gone\.$/).waitFor();
+  await page.getByText(/By ada on .+: The mirror is gone\.$/).waitFor();
   await look(page, 'list-yanked');
   await open(page, AT);
   await page.getByText('This release was yanked').waitFor();
-  await page.getByText(/By ada: The mirror is gone\.$/).waitFor();
-  await page.getByText('0.2.0 is there').waitFor();
+  await page.getByText(/By ada on .+: The mirror is gone\.$/).waitFor();
+  await page.getByText('0.2.0 stands').waitFor();
   await look(page, 'yanked');
 
   const bob = await stage.signedIn('bob');
@@ -409,7 +409,7 @@ test('who has used it rates it, and everybody reads that', async () => {
   await open(page, '/packages/jackfield/sheets/reviews');
   await page.getByRole('link', { name: 'Rate it from Main' }).click();
   await page.waitForURL('**/installations/jackfield/sheets#rate');
-  await page.getByText('Rate it', { exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Rate it' }).waitFor();
   const send = page.getByRole('button', { name: 'Publish it' });
   await send.click();
   assert.ok(await page.getByLabel('5 stars').evaluate((radio) => radio.validity.valueMissing));

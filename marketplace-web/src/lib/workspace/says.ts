@@ -1,5 +1,5 @@
-import { who } from '$lib/words';
-import type { ConnectionState, Invocation, Outcome, Role, TakenBack } from '../api/workspace';
+import type { ConnectionState, Invocation, Outcome, Role, TakenBack } from '$lib/api/workspace';
+import { day, who } from '$lib/words';
 
 // How a workspace's words are said to a person.
 
@@ -49,15 +49,17 @@ export function callerName(caller: string, labels: ReadonlyMap<string, string> =
 }
 
 const TAKEN: Record<TakenBack['status'], string> = {
-  yanked: 'Taken back: nothing new installs it, and what has it goes on',
-  quarantined: 'In quarantine: nobody installs it until somebody has looked',
-  revoked: 'Revoked: nobody is to run it',
+  yanked: 'Nothing new installs it, and what has it goes on',
+  quarantined: 'Nobody installs it until somebody has looked',
+  revoked: 'Nobody is to run it',
 };
 
-/** What became of a release, by whom and why. */
+/** What became of a release: by whom, when and why. */
 export function takenBackInWords({ status, word }: TakenBack): string {
   if (!word) return `${TAKEN[status]}. The registry does not show by whom and why.`;
-  return `${TAKEN[status]}. By ${who(word.by)}${word.by_registry ? ' for the registry' : ''}: ${word.reason}`;
+  const by = `${who(word.by)}${word.by_registry ? ' for the registry' : ''}`;
+  const [since, until] = [word.at ? ` on ${day(word.at)}` : '', word.expires ? `, until ${day(word.expires)}` : ''];
+  return `${TAKEN[status]}. By ${by}${since}${until}: ${word.reason}`;
 }
 
 /** Why somebody may not review, where the registry's own words are those of its machinery. */
