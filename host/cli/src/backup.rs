@@ -109,17 +109,27 @@ pub(crate) fn restore(folder: &Path, data: &Path, mut hear: impl FnMut(&Path)) -
         failed.hint(format!("a folder without `{LIST}` is no backup, or one that did not come to its end"))
     })?;
     let backup: Backup = serde_json::from_slice(&bytes).map_err(|error| damaged(&folder.join(LIST), &error))?;
+    if backup.files.is_empty() {
+        return Err(damaged(&folder.join(LIST), &"it names no file"));
+    }
     if backup.format != FORMAT {
         let message =
             format!("this backup has the form {}; jackfield {} reads {FORMAT}", backup.format, backup.version);
         return Err(Failed::new(Kind::Refused, "backup-unknown", message));
     }
     empty_folder(data)?;
+    let root = folder.join(DATA).canonicalize().ok();
     for kept in &backup.files {
         hear(&kept.path);
         let from = folder.join(DATA).join(&kept.path);
-        if kept.path.components().any(|part| !matches!(part, Component::Normal(_))) {
+        let is_within = kept.path.components().all(|part| matches!(part, Component::Normal(_)));
+        if !is_within || kept.path.as_os_str().is_empty() || kept.path.as_os_str().as_encoded_bytes().contains(&0) {
             return Err(damaged(&from, &"it would stand outside of the folder"));
+        }
+        // A backup has no links: one would bring another file of this machine into the data.
+        let is_file = fs::symlink_metadata(&from).is_ok_and(|found| found.is_file());
+        if !is_file || from.canonicalize().ok() != root.as_ref().map(|root| root.join(&kept.path)) {
+            return Err(damaged(&from, &"it is gone, or no plain file"));
         }
         let copied = copy(&from, &data.join(&kept.path))?.ok_or_else(|| damaged(&from, &"it is gone"))?;
         if (copied.bytes, &copied.sha256) != (kept.bytes, &kept.sha256) {

@@ -97,8 +97,9 @@ pub(crate) fn created(file: &OutputFile) -> Result<CreatedFile<'_>, Failure> {
     let fault =
         |message: String, hint: &str| Failure::Host(jackfield_host::failure::HostFault::new(message).hint(hint));
     if file.bytes > ANSWER_BYTES as u64 {
-        let message = format!("`{}` has {} bytes: an answer carries files of {ANSWER_BYTES}", file.name, file.bytes);
-        return Err(fault(message, "call it by the command or the library, where files are streams"));
+        // The command and the library have files as streams.
+        let (allowed, used) = (ANSWER_BYTES as u64, file.bytes);
+        return Err(Failure::Limit(LimitExceeded { limit: Limit::FileBytes, allowed, used }));
     }
     let bytes = std::fs::read(&file.path).map_err(|error| fault(format!("`{}`: {error}", file.name), "try again"))?;
     Ok(CreatedFile {

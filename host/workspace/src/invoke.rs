@@ -360,9 +360,13 @@ async fn read_parts(request: Request<Body>) -> Result<(String, Vec<(String, Byte
     let mut parts = Multipart::from_request(request, &()).await.map_err(|error| {
         Problem::bad_request("form-malformed", format!("the form can't be read: {}", error.body_text()))
     })?;
-    let (mut input, mut files) = (None, Vec::new());
+    let (mut input, mut files) = (None, Vec::<(String, Bytes)>::new());
     while let Some(part) = parts.next_field().await.map_err(malformed)? {
         let name = part.name().unwrap_or_default().to_owned();
+        if (name == "input" && input.is_some()) || files.iter().any(|(id, _)| *id == name) {
+            let message = format!("the form can't be read: it has the part `{}` twice", name.escape_debug());
+            return Err(Problem::bad_request("form-malformed", message));
+        }
         if name == "input" {
             input = Some(part.text().await.map_err(malformed)?);
         } else {
@@ -371,7 +375,10 @@ async fn read_parts(request: Request<Body>) -> Result<(String, Vec<(String, Byte
     }
     let input = input
         .ok_or_else(|| Problem::bad_request("form-malformed", "the form can't be read: it has no part `input`"))?;
-    Ok((checked(input)?, files))
+    match is_json(&input) {
+        true => Ok((input, files)),
+        false => Err(Problem::bad_request("input-not-json", "the form's part `input` is not JSON")),
+    }
 }
 
 impl crate::Workspaces {

@@ -11,7 +11,7 @@ use axum::{
     routing::{delete, get, post},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use jackfield_db::Conn;
 use jackfield_package::Label;
 use jackfield_server::{body::Body, ids::random, peer::PeerCaller, rate::Rate, uri::Path};
@@ -197,7 +197,11 @@ fn own(actor: &Actor) -> Result<&Label, Problem> {
 /// A path of this site, whatever was asked for.
 fn path(next: Option<String>) -> String {
     let is_path = |text: &String| {
-        text.starts_with('/') && !text.starts_with("//") && !text.contains('\\') && text.len() <= TEXT_BYTES
+        text.starts_with('/')
+            && !text.contains("//")
+            && !text.contains("/.")
+            && !text.contains('\\')
+            && text.len() <= TEXT_BYTES
     };
     next.filter(is_path).filter(|text| text.parse::<Uri>().is_ok()).unwrap_or_else(|| HOME.to_owned())
 }
@@ -288,7 +292,7 @@ async fn callback(
         Ok((next, Some(session))) => (format!("/sign-in?next={}#done", encoded(&next)), Some(session)),
         Ok((next, None)) => (next, None),
         Err(problem) => {
-            tracing::info!(provider = id, code = problem.code, message = problem.message, "nobody was signed in");
+            tracing::info!(provider = id, code = problem.code, why = problem.message, "nobody was signed in");
             (format!("/sign-in#trouble={}", problem.code), None)
         }
     };
@@ -332,6 +336,11 @@ impl Came {
     }
 }
 
+/// An error's word of RFC 6749, whatever was sent as one.
+fn word(error: &str) -> String {
+    error.chars().filter(|it| it.is_ascii_graphic()).take(64).collect()
+}
+
 fn stale() -> Problem {
     Problem::unauthenticated("sign-in-stale", "this answer belongs to no sign-in that this browser has begun")
 }
@@ -357,6 +366,14 @@ async fn come_back(
     let attempt = store::take_attempt(&mut tx, &tokens::hash(state), now).await?;
     tx.commit().await?;
     let attempt = attempt.filter(|attempt| attempt.provider == provider.config.id).ok_or_else(stale)?;
+    if let Some(user) = &attempt.user_name {
+        // Who adds an account is still who began: whoever has lost the session, or the token behind it, adds nothing.
+        let token = session::of(registry, headers).ok_or_else(stale)?;
+        let actor = session::actor(registry, &Method::GET, headers, token).await?;
+        if actor.user.as_ref().map(Label::as_str) != Some(user) {
+            return Err(stale());
+        }
+    }
     let discovery = registry.door.issuers.discovery(&provider.config.issuer, now).await?;
     match &came.iss {
         Some(iss) if *iss != provider.config.issuer => return Err(broken("the answer is another provider's")),
@@ -366,8 +383,7 @@ async fn come_back(
         _ => {}
     }
     if let Some(error) = &came.error {
-        let error: String = error.chars().filter(|it| it.is_ascii_graphic()).take(64).collect();
-        return Err(Problem::forbidden("sign-in-refused", format!("the provider says no: {error}")));
+        return Err(Problem::forbidden("sign-in-refused", format!("the provider says no: {}", word(error))));
     }
     let code = came.code.as_deref().ok_or_else(stale)?;
     let redirect_uri = redirect_uri(registry, provider, headers)?;
@@ -457,8 +473,10 @@ impl Provider {
         let basic = basic.as_ref().map(|(user, secret)| (user.as_str(), secret.as_str()));
         let (status, body) = registry.door.issuers.post(endpoint.as_str(), &form, basic).await.map_err(broken)?;
         if !status.is_success() {
-            let text: String = String::from_utf8_lossy(&body).chars().filter(|it| !it.is_control()).take(200).collect();
-            return Err(broken(format!("the provider takes no code: {status} {text}")));
+            // Its error's word alone: what else it says may repeat what it was sent.
+            let error = serde_json::from_slice::<Claims>(&body).unwrap_or_default();
+            let error = error.get("error").and_then(Value::as_str).map(word).unwrap_or_default();
+            return Err(broken(format!("the provider takes no code: {status} {error}")));
         }
         serde_json::from_slice(&body).map_err(|_| broken("the provider's answer has no identity token"))
     }
@@ -479,11 +497,11 @@ struct Person {
 impl Person {
     fn of(config: &SignInProvider, claims: &Claims) -> Result<Self, Problem> {
         let text = |claim: &str| claims.get(claim).and_then(Value::as_str).filter(|text| text.len() <= TEXT_BYTES);
-        let subject = text("sub").filter(|subject| !subject.is_empty());
+        let subject = text("sub").filter(|subject| !subject.is_empty() && !subject.chars().any(char::is_control));
         let subject = subject.ok_or_else(|| broken("the identity token says of nobody who it is"))?;
         let verified = claims.get("email_verified") == Some(&Value::Bool(true));
         let email = text("email").filter(|_| verified);
-        let domain = email.and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain.to_ascii_lowercase());
+        let domain = email.and_then(|email| email.split_once('@')).map(|(_, domain)| domain.to_ascii_lowercase());
         let of_domain = domain.is_some_and(|domain| config.domains.iter().any(|it| it.eq_ignore_ascii_case(&domain)));
         let local = email.and_then(|email| email.split('@').next());
         let label = email.or(text("preferred_username")).or(text("name")).unwrap_or(subject);
@@ -598,7 +616,16 @@ mod tests {
 
     #[test]
     fn a_browser_goes_to_a_path_of_this_site() {
-        for bad in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "", "/ \r\nx"] {
+        for bad in [
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "javascript:x",
+            "",
+            "/ \r\nx",
+            "/..//evil.example",
+            "/./x",
+        ] {
             assert_eq!(path(Some(bad.to_owned())), HOME, "{bad}");
         }
         assert_eq!(path(Some("/packages/acme/crm?tab=reviews".to_owned())), "/packages/acme/crm?tab=reviews");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     account_oidc::Issuer,
-    kit::{Answer, START, TestRegistry},
+    kit::{Answer, PASSWORD, START, TestRegistry},
 };
 
 /// What a browser has after it left for the provider.
@@ -216,28 +216,45 @@ async fn nobody_else_begins_a_sign_in_or_leads_it_elsewhere() {
 async fn identities_are_added_and_removed_by_their_user_alone() {
     let issuer = Issuer::start().await;
     for registry in registries(&issuer).await {
-        let ada = registry.user("ada").await;
-        let bob = registry.user("bob").await;
-        let link =
-            |token: &str| registry.post("/v1/me/identities").token(token).json(&json!({ "provider": "acme" })).send();
-        registry
-            .post("/v1/me/identities")
-            .json(&json!({ "provider": "acme" }))
-            .send()
-            .await
-            .expect_problem(401, "unauthenticated");
+        registry.user("ada").await;
+        registry.user("bob").await;
+        let signed_in = async |user: &str| {
+            let shown = json!({ "user": user, "password": PASSWORD });
+            set(&registry.post("/v1/session").json(&shown).send().await, "jf_session").unwrap()
+        };
+        let (ada, bob) = (signed_in("ada").await, signed_in("bob").await);
+        // Begun with one session, and finished in a browser that has this one.
+        let link = async |begun: &str, finished: &str| {
+            let asked = registry.post("/v1/me/identities").header("cookie", begun).header("x-jackfield-csrf", "1");
+            let mut left = left(&asked.json(&json!({ "provider": "acme" })).send().await);
+            left.cookie = format!("{}; {finished}", left.cookie);
+            left
+        };
+        let nobody = registry.post("/v1/me/identities").json(&json!({ "provider": "acme" })).send().await;
+        nobody.expect_problem(401, "unauthenticated");
         let person = json!({ "sub": "77" });
         issuer.answers.lock().unwrap().1 = json!({ "sub": "77", "name": "Ada" });
-        let answer = left(&link(&ada).await).as_person(&registry, &issuer, person.clone()).await;
+        // Who began it finishes it: not another user, nobody, nor a session that has been ended meanwhile.
+        trouble(&link(&ada, &bob).await.as_person(&registry, &issuer, person.clone()).await, "sign-in-stale");
+        trouble(&link(&ada, "x=y").await.as_person(&registry, &issuer, person.clone()).await, "sign-in-stale");
+        let ended = signed_in("ada").await;
+        let begun = link(&ended, &ended).await;
+        let out = registry.delete("/v1/session").header("cookie", &ended).header("x-jackfield-csrf", "1");
+        out.send().await.expect(204);
+        trouble(&begun.as_person(&registry, &issuer, person.clone()).await, "sign-in-stale");
+        let answer = link(&ada, &ada).await.as_person(&registry, &issuer, person.clone()).await;
         assert_eq!((to(&answer).as_str(), set(&answer, "jf_session")), ("/account", None));
-        let own = registry.get("/v1/me/identities").token(&ada).send().await.expect(200);
+        let own = registry.get("/v1/me/identities").header("cookie", &ada).send().await.expect(200);
         assert_eq!((&own["identities"][0]["subject"], &own["identities"][0]["label"]), (&json!("77"), &json!("Ada")));
         // It is hers now: she signs in by it, and nobody else takes it.
         let answer = leave(&registry, "/").await.as_person(&registry, &issuer, person.clone()).await;
         assert_eq!(me(&registry, &set(&answer, "jf_session").unwrap()).await["user"], "ada");
-        trouble(&left(&link(&bob).await).as_person(&registry, &issuer, person.clone()).await, "identity-taken");
+        trouble(&link(&bob, &bob).await.as_person(&registry, &issuer, person.clone()).await, "identity-taken");
         let id = own["identities"][0]["id"].as_str().unwrap();
-        let remove = |token: &str| registry.delete(&format!("/v1/me/identities/{id}")).token(token).send();
+        let remove = |session: &str| {
+            let asked = registry.delete(&format!("/v1/me/identities/{id}"));
+            asked.header("cookie", session).header("x-jackfield-csrf", "1").send()
+        };
         remove(&bob).await.expect_problem(404, "identity-not-found");
         remove(&ada).await.expect(204);
         trouble(&leave(&registry, "/").await.as_person(&registry, &issuer, person).await, "sign-in-unknown");

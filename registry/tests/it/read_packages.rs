@@ -184,7 +184,7 @@ async fn paths_that_name_nothing_are_refused_in_words() {
         two_versions(&registry).await;
         for (path, status, code) in [
             ("/v1/packages/Acme/crm", 400, "name-malformed"),
-            ("/v1/packages/acme/cr%00m", 400, "name-malformed"),
+            ("/v1/packages/acme/cr%00m", 400, "path-malformed"),
             ("/v1/packages/acme/crm:x", 400, "name-malformed"),
             ("/v1/packages/acme/%FF", 400, "path-malformed"),
             ("/v1/packages/acme/..%2Fcrm", 400, "name-malformed"),

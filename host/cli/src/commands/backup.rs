@@ -25,7 +25,9 @@ pub(crate) async fn run(flags: flags::Backup, context: &Context) -> Done {
         return Err(Failed::new(Kind::Usage, "not-a-data-folder", message));
     }
     let target = std::path::absolute(&flags.folder).unwrap_or_else(|_| flags.folder.clone());
-    if target.starts_with(&data) {
+    // As far as it is there, without links.
+    let real = target.ancestors().find_map(|there| there.canonicalize().ok());
+    if real.is_some_and(|real| real.starts_with(&data)) {
         let message = format!("`{}` is in the data folder, and would be in its own copy", flags.folder.display());
         return Err(Failed::usage("backup-within", message));
     }

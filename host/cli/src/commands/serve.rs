@@ -85,11 +85,12 @@ async fn serve_configured(
         &json!({ "listening": url, "data": data, "pid": std::process::id(), "sign_in": link }),
         |page| {
             page.line(&format!("listening on {url}"));
+            // In the answer, and in no log.
+            if let Some(link) = &link {
+                page.line(&format!("Nobody has a password yet. Sign in once, within half an hour, by {link}"));
+            }
         },
     )?;
-    if let Some(link) = &link {
-        context.ui.note(&format!("Nobody has a password yet. Sign in once, within half an hour, by {link}"));
-    }
     serve(port, server.router(), |stop| server.clone().work(stop), stop).await;
     Ok(())
 }

@@ -162,6 +162,8 @@ pub(crate) enum TokenAction {
     Moderate,
     /// Tokens and password
     Account,
+    /// What the server counts; for operators
+    Metrics,
     /// Workspaces, as the member that one is there
     Workspace,
 }

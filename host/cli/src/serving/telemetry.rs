@@ -45,7 +45,7 @@ impl Telemetry {
         let level = match ui.verbosity() {
             _ if ui.is_quiet() => "warn",
             0 => "info,sqlx=warn,rmcp=error",
-            _ => "debug,sqlx=info,hyper_util=info,rmcp=warn,opentelemetry=info,opentelemetry_sdk=info",
+            _ => "info,jackfield=debug,sqlx=warn,rmcp=warn",
         };
         let lines = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)

@@ -64,6 +64,8 @@ fn what_is_no_whole_backup_is_refused() {
     let server = desk.serve(&[]);
     let error = |arguments: &[&str]| desk.run("server-home", arguments).error();
     assert_eq!(error(&["backup", "data/copy", "--data", "data"]), (2, "backup-within".to_owned()));
+    std::os::unix::fs::symlink(desk.path("data"), desk.path("link")).unwrap();
+    assert_eq!(error(&["backup", "link/copy", "--data", "data"]), (2, "backup-within".to_owned()));
     assert_eq!(error(&["backup", "copy", "--data", "."]).1, "not-a-data-folder");
     desk.json("server-home", &["backup", "copy", "--data", "data"]);
     server.kill();
@@ -85,6 +87,18 @@ fn what_is_no_whole_backup_is_refused() {
     std::fs::remove_file(&changed).unwrap();
     assert_eq!(restored(), (3, "backup-damaged".to_owned()));
     std::fs::write(&changed, key).unwrap();
+    // No plain file of its own: a link to another of this machine, or a pipe that never ends.
+    let aside = desk.path("copy/data/operator-token");
+    let token = std::fs::read(&aside).unwrap();
+    std::fs::write(desk.path("elsewhere"), &token).unwrap();
+    std::fs::remove_file(&aside).unwrap();
+    std::os::unix::fs::symlink(desk.path("elsewhere"), &aside).unwrap();
+    assert_eq!(restored(), (3, "backup-damaged".to_owned()));
+    std::fs::remove_file(&aside).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&aside).status().unwrap().success());
+    assert_eq!(restored(), (3, "backup-damaged".to_owned()));
+    std::fs::remove_file(&aside).unwrap();
+    std::fs::write(&aside, token).unwrap();
     // A list that leads out of the folder, of another form, cut off, or not there.
     let altered = |change: &dyn Fn(&mut Value)| {
         let mut value: Value = serde_json::from_slice(&good).unwrap();
@@ -92,6 +106,10 @@ fn what_is_no_whole_backup_is_refused() {
         std::fs::write(&list, value.to_string()).unwrap();
     };
     altered(&|list| list["files"][0]["path"] = json!("../../outside"));
+    assert_eq!(restored(), (3, "backup-damaged".to_owned()));
+    altered(&|list| list["files"][0]["path"] = json!(""));
+    assert_eq!(restored(), (3, "backup-damaged".to_owned()));
+    altered(&|list| list["files"] = json!([]));
     assert_eq!(restored(), (3, "backup-damaged".to_owned()));
     altered(&|list| list["format"] = json!(2));
     assert_eq!(restored(), (3, "backup-unknown".to_owned()));
