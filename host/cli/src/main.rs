@@ -85,7 +85,12 @@ fn start(global: flags::Global, command: Command) -> Done {
         .enable_all()
         .build()
         .map_err(|error| Failed::file("cannot start the runtime", &error))?;
-    let done = runtime.block_on(run(command, &context));
+    let done = runtime.block_on(async {
+        let done = run(command, &context).await;
+        // A token that a provider gives only once is kept before this ends.
+        jackfield_broker::refresh::settled().await;
+        done
+    });
     // A thread may still wait for a pipe that nobody writes to; the command is over nevertheless.
     runtime.shutdown_background();
     done

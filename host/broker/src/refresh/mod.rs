@@ -7,7 +7,7 @@
 //! 5. It asks the provider.
 //! 6. It swaps the answer in, if the generation is still the one it began with, before anybody gets an answer.
 //!
-//! The work goes on when whoever asked for it has gone.
+//! The work goes on when whoever asked for it has gone; a process that ends in order waits for it by [`settled`].
 //!
 //! What a crash leaves behind: before 5, a lease that runs out. After 5, also an intent: the provider may have spent the refresh token
 //! on an answer that nobody has. The next holder asks all the same, since many providers forgive that once, and says so if not.
@@ -20,9 +20,10 @@ mod tests;
 
 pub(crate) use renew::InFlight;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures_util::StreamExt as _;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     Broker,
@@ -68,6 +69,16 @@ pub(crate) fn times(tokens: &TokenSet, renews: bool, now: Micros) -> connections
     }
 }
 
+/// Refreshes that this process has begun, by whichever broker.
+static RENEWING: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
+
+/// Waits until no refresh is under way in this process: one that is cut off may take the only answer of its provider with it. No refresh
+/// takes longer than its provider has to answer, and its outcome to be written.
+pub async fn settled() {
+    RENEWING.close();
+    RENEWING.wait().await;
+}
+
 impl Broker {
     /// Gets another token now. If that fails, a connection that works goes on working.
     ///
@@ -102,7 +113,7 @@ impl Broker {
         }
         let (broker, id) = (self.clone(), connection.id.clone());
         // In a task of its own: a caller that goes away must not take an answer with it that the provider gives only once.
-        let task = tokio::spawn(async move { broker.renew(&id, need).await });
+        let task = RENEWING.spawn(async move { broker.renew(&id, need).await });
         task.await.map_err(|_| crate::Error::Fault("a refresh broke off".into()))?
     }
 

@@ -218,6 +218,9 @@ async fn a_caller_that_goes_away_takes_no_answer_with_it() {
         *world.provider.takes.lock().unwrap() = Duration::from_millis(300);
         let gone = tokio::time::timeout(Duration::from_millis(100), uses(&broker, &id)).await;
         assert!(gone.is_err(), "it waited for the provider");
+        // Nor does a process that ends in order.
+        crate::refresh::settled().await;
+        assert_eq!(state(&broker, &id).await.1, 2, "the answer was lost");
         assert_eq!(uses(&broker, &id).await.unwrap(), "access-1");
         assert_eq!(world.provider.calls(), 1);
     }
