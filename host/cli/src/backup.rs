@@ -27,8 +27,6 @@ const DATA: &str = "data";
 const FORMAT: u32 = 1;
 /// Bytes of a list: some 200 for each file, of which a registry has as many as releases and tiles.
 const LIST_BYTES: u64 = 1 << 30;
-/// What is made anew where it is missing: uploads that nobody finished, and machine code of one engine.
-const LEFT_OUT: [&str; 2] = ["uploads", "compiled"];
 /// How a file of SQLite begins (<https://www.sqlite.org/fileformat.html>, section 1.3).
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
@@ -153,17 +151,30 @@ fn list(root: &Path, below: &Path, found: &mut Vec<PathBuf>) -> Result<(), Faile
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let name = entry.file_name();
-        let (path, text) = (below.join(&name), name.to_string_lossy());
+        let path = below.join(&name);
         let Ok(metadata) = fs::metadata(root.join(&path)) else { continue };
         if metadata.is_dir() {
-            if !LEFT_OUT.contains(&&*text) {
+            if !is_made_anew(&path) {
                 list(root, &path, found)?;
             }
-        } else if metadata.is_file() && !["-wal", "-shm"].iter().any(|end| text.ends_with(end)) {
+        } else if metadata.is_file() && !is_beside_a_database(&root.join(&path)) {
             found.push(path);
         }
     }
     Ok(())
+}
+
+/// What is made anew where it is missing: uploads that nobody finished, and machine code of one engine. By the place and not the name
+/// alone: people call workspaces and namespaces as they like.
+fn is_made_anew(path: &Path) -> bool {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    matches!(parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()[..], ["uploads"] | ["workspaces", _, "compiled"])
+}
+
+/// What SQLite keeps beside a database while it is open: the copy has it within.
+fn is_beside_a_database(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    ["-wal", "-shm"].iter().any(|end| text.strip_suffix(end).is_some_and(|database| is_sqlite(Path::new(database))))
 }
 
 fn is_sqlite(path: &Path) -> bool {

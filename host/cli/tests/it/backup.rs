@@ -22,6 +22,11 @@ fn a_backup_made_under_load_is_a_whole_server() {
     desk.release_echo("1.0.0");
     let admin = Asks::new(&server, operator(&desk));
     admin.post("/main/installations", json!({ "package": "acme:echo", "grant": "none" }), 201);
+    // Named like folders whose content is made anew.
+    for name in ["uploads", "compiled"] {
+        admin.post("", json!({ "name": name }), 201);
+        admin.post(&format!("/{name}/installations"), json!({ "package": "acme:echo", "grant": "none" }), 201);
+    }
     let token = admin.post("/main/tokens", json!({ "label": "a workflow" }), 201);
     let token = token["token"].as_str().unwrap();
 
@@ -52,6 +57,9 @@ fn a_backup_made_under_load_is_a_whole_server() {
     assert_eq!(workflow.post(RUN, json!({ "n": 2 }), 200)["result"], json!({ "n": 2 }));
     let admin = Asks::new(&server, operator(&desk));
     assert_eq!(admin.get("/main/audit/verify")["intact"], json!(true));
+    for name in ["uploads", "compiled"] {
+        assert_eq!(admin.get(&format!("/{name}/installations/acme/echo"))["version"], "1.0.0", "{name}");
+    }
     let compared = desk.json("server-home", &["log", "rebuild", "--compare", "--data", "data"]);
     assert_eq!(compared["differences"], json!([]), "{compared}");
     desk.believer("reader", &server);
