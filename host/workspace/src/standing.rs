@@ -18,21 +18,17 @@ use crate::{
     supply::Standing,
 };
 
-/// What was heard last, workspace by workspace.
+/// What was heard last of each package, and when, workspace by workspace.
 #[derive(Debug, Default)]
 pub(crate) struct Standings(RwLock<HashMap<Label, Heard>>);
 
-#[derive(Debug)]
-struct Heard {
-    at: Micros,
-    of: HashMap<PackageName, Standing>,
-}
+type Heard = HashMap<PackageName, (Micros, Standing)>;
 
 impl Standings {
     /// What is known of the version that is installed: null, if nobody has asked yet.
     pub(crate) fn of(&self, workspace: &Label, package: &PackageName, version: &str) -> Value {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let heard = all.get(workspace).and_then(|heard| Some((heard.at, heard.of.get(package)?)));
+        let heard = all.get(workspace).and_then(|heard| heard.get(package));
         match heard.filter(|(_, standing)| standing.version == version) {
             Some((at, standing)) => {
                 json!({ "at": at, "taken_back": standing.taken_back, "advisories": standing.advisories })
@@ -44,9 +40,8 @@ impl Standings {
     /// What could not be asked about stays as it was heard last.
     fn hear(&self, workspace: Label, at: Micros, standings: Vec<Standing>) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let heard = all.entry(workspace).or_insert_with(|| Heard { at, of: HashMap::new() });
-        heard.at = at;
-        heard.of.extend(standings.into_iter().map(|standing| (standing.name.clone(), standing)));
+        let heard = all.entry(workspace).or_default();
+        heard.extend(standings.into_iter().map(|standing| (standing.name.clone(), (at, standing))));
     }
 }
 
