@@ -183,6 +183,13 @@ fn limit(exceeded: &LimitExceeded, said: impl Fn(StatusCode, &str) -> Said) -> S
             ..said(StatusCode::SERVICE_UNAVAILABLE, "queue-full")
         },
         Limit::TimeMs => said(StatusCode::GATEWAY_TIMEOUT, code),
+        Limit::FileBytes => Said {
+            hint: Some(format!(
+                "an answer carries files of {ANSWER_BYTES} bytes at the most; the command `jackfield invoke` and the library have them as \
+                 streams, up to what the grant's `file-bytes` allows"
+            )),
+            ..said(StatusCode::INSUFFICIENT_STORAGE, code)
+        },
         limit => Said {
             hint: Some(format!("an admin can raise `{limit}` in the installation's grant")),
             ..said(StatusCode::INSUFFICIENT_STORAGE, code)
