@@ -23,6 +23,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 use crate::{
     Problem,
     clock::{Clock, SECOND},
+    gauge::Counted,
     ids::uuid_v7,
     limits::{REQUEST_BODY_BYTES, REQUEST_TIMEOUT_S},
     peer::{PeerAddress, caller_of},
@@ -119,7 +120,7 @@ async fn around(State(guard): State<Arc<Guard>>, request: Request, next: Next) -
         adopt(&span, request.headers());
     }
     let started = Instant::now();
-    let running = InFlight::begin();
+    let running = Counted::begin("jackfield_http_requests_in_flight");
     let response = answer(guard, id, request, next).instrument(span.clone()).await;
     drop(running);
     let status = response.status().as_u16();
@@ -127,22 +128,6 @@ async fn around(State(guard): State<Arc<Guard>>, request: Request, next: Next) -
     let labels = [("method", method.to_owned()), ("route", route), ("status", format!("{}xx", status / 100))];
     metrics::histogram!("jackfield_http_request_seconds", &labels).record(started.elapsed());
     response
-}
-
-/// Requests that are answered now, also those whose client goes away.
-struct InFlight;
-
-impl InFlight {
-    fn begin() -> Self {
-        metrics::gauge!("jackfield_http_requests_in_flight").increment(1);
-        Self
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        metrics::gauge!("jackfield_http_requests_in_flight").decrement(1);
-    }
 }
 
 /// Its word; any that HTTP does not know is one, or strangers would make series without end.

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+mod gauge;
 pub mod guard;
 pub mod ids;
 pub mod limits;

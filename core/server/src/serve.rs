@@ -29,6 +29,7 @@ use tower::{ServiceExt as _, service_fn};
 
 use self::{callers::Callers, stall::Stalling};
 use crate::{
+    gauge::Counted,
     limits::{CONNECTIONS, CONNECTIONS_PER_ADDRESS, HEADER_BYTES, HEADER_TIMEOUT_S, SHUTDOWN_S, STALL_S, UNSENT_BYTES},
     peer::PeerAddress,
     tls::Tls,
@@ -144,7 +145,7 @@ async fn accept(port: Port, router: Router, stop: &CancellationToken) {
         let (server, tls, watcher) = (server.clone(), tls.clone(), graceful.watcher());
         let (closed, stop) = (closed.clone(), stop.clone());
         tokio::spawn(async move {
-            let open = Open::begin();
+            let open = Counted::begin("jackfield_http_connections");
             let stream = Stalling::new(stream, bounds.stall);
             let stream = match tls {
                 None => Either::Left(stream),
@@ -176,22 +177,6 @@ async fn accept(port: Port, router: Router, stop: &CancellationToken) {
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(Duration::from_secs(SHUTDOWN_S)) => tracing::warn!("requests were cut off"),
-    }
-}
-
-/// Connections that are open, as a metric.
-struct Open;
-
-impl Open {
-    fn begin() -> Self {
-        metrics::gauge!("jackfield_http_connections").increment(1);
-        Self
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        metrics::gauge!("jackfield_http_connections").decrement(1);
     }
 }
 

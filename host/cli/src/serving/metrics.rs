@@ -6,11 +6,11 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::State,
+    extract::{FromRequestParts as _, State},
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use http::header;
+use http::{header, request::Parts};
 use jackfield_broker::Broker;
 use jackfield_registry::{
     account::{Action, Actor, Target},
@@ -103,9 +103,7 @@ pub(super) fn routes(looked: Looked) -> Router {
     Router::new().route(PATH, get(read)).with_state(Arc::new(looked))
 }
 
-async fn read(State(looked): State<Arc<Looked>>, parts: http::request::Parts) -> Result<Response, Problem> {
-    use axum::extract::FromRequestParts as _;
-    let mut parts = parts;
+async fn read(State(looked): State<Arc<Looked>>, mut parts: Parts) -> Result<Response, Problem> {
     let actor = Actor::from_request_parts(&mut parts, &looked.registry).await?;
     if actor.is_anonymous() {
         return Err(Problem::unauthenticated("unauthenticated", "metrics are for an operator's token")
