@@ -142,11 +142,19 @@ async fn end(State(registry): State<Shared>, actor: Actor) -> Result<Response, P
 }
 
 fn cookie(registry: &Shared, token: &str, age_s: i64) -> Result<HeaderValue, Problem> {
-    let (name, secure) = match registry.config.is_https() {
-        true => (SECURE, "; Secure"),
-        false => (PLAIN, ""),
-    };
-    let text = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age_s}{secure}");
+    set_cookie(registry, if registry.config.is_https() { SECURE } else { PLAIN }, token, "/", age_s)
+}
+
+/// Sets a cookie that no script reads and other sites' requests do not carry; for no time, it is gone.
+pub(super) fn set_cookie(
+    registry: &Shared,
+    name: &str,
+    value: &str,
+    path: &str,
+    age_s: i64,
+) -> Result<HeaderValue, Problem> {
+    let secure = if registry.config.is_https() { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={age_s}{secure}");
     HeaderValue::try_from(text).map_err(|error| Problem::internal(&error))
 }
 

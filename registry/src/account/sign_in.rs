@@ -2,7 +2,10 @@
 //!
 //! Who somebody is, the issuer's `sub` says and nothing else: an e-mail address decides at the most who may become a user. What
 //! leaves for a provider is bound to this browser by a cookie, and to one answer by `state`, `nonce` and a verifier; an identity is added
-//! to a user only by a request that bears the session and its header, so that nobody's is added by a link.
+//! to a user only by a request that bears the session and its header, and comes back to a browser that still has the session.
+
+mod person;
+mod provider;
 
 use axum::{
     Json, Router,
@@ -12,96 +15,31 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use jackfield_db::Conn;
 use jackfield_package::Label;
-use jackfield_server::{body::Body, ids::random, peer::PeerCaller, rate::Rate, uri::Path};
+use jackfield_server::{body::Body, ids::random, peer::PeerCaller, uri::Path};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
 
 use super::{
     Action, Actor, Target,
-    oidc::{Claims, Discovery, Expected, may_be_asked},
+    oidc::{Expected, may_be_asked},
     session,
-    store::{self, AttemptRow, IdentityRow},
+    store::{self, AttemptRow},
     tokens,
+    users::BY_ADDRESS,
 };
-use crate::{
-    Config, Problem, Shared,
-    clock::{Micros, SECOND},
-    config::SignInProvider,
-    keys::uuid_v7,
-    limits::{IDENTITIES, SIGN_IN_ATTEMPT_S, SIGN_IN_EVERY_S, SIGN_IN_PROVIDERS, SIGN_INS_AT_ONCE},
-};
+use crate::{Problem, Shared, clock::SECOND, limits::SIGN_IN_ATTEMPT_S};
+
+pub(crate) use self::provider::Providers;
+use self::{person::Person, provider::Provider};
 
 /// Binds an attempt to the browser that began it. Not sent along with requests that other sites make, but with the way back.
 const COOKIE: &str = "jf_sign_in";
-/// Attempts of one address, which may be that of a whole office.
-const ATTEMPTS: Rate = Rate { burst: SIGN_INS_AT_ONCE * 3, every: SIGN_IN_EVERY_S as Micros * SECOND / 10 };
 /// Where a browser goes that did not say where to.
 const HOME: &str = "/account";
 /// Bytes of such a path, and of what an issuer calls a person.
 const TEXT_BYTES: usize = 512;
-/// How many names are tried for a new user: the name, and then with a number.
-const NAMES_TRIED: usize = 50;
-
-/// Where people sign in besides by a password.
-#[derive(Debug)]
-pub(crate) struct Providers(Vec<Provider>);
-
-struct Provider {
-    config: SignInProvider,
-    secret: Option<Zeroizing<String>>,
-}
-
-impl std::fmt::Debug for Provider {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.config.fmt(f)
-    }
-}
-
-impl Providers {
-    /// # Errors
-    /// `config-invalid`.
-    pub(super) fn of(config: &Config) -> Result<Self, Problem> {
-        let invalid = |id: &str, why: &str| {
-            Problem::bad_request("config-invalid", format!("`sign_in`, `{id}`: {why}"))
-                .hint("docs/reference/serve.md has every key")
-        };
-        let mut all: Vec<Provider> = Vec::new();
-        for provider in &config.sign_in {
-            let id = provider.id.as_str();
-            if id.parse::<Label>().is_err() || all.iter().any(|other| other.config.id == id) {
-                return Err(invalid(id, "`id` is no label, or another provider's"));
-            }
-            if provider.title.is_empty() || provider.client_id.is_empty() {
-                return Err(invalid(id, "`title` or `client_id` is missing"));
-            }
-            if !url::Url::parse(&provider.issuer).is_ok_and(|url| may_be_asked(&url)) {
-                return Err(invalid(id, "`issuer` is no https URL"));
-            }
-            let secret = match &provider.client_secret_file {
-                None => None,
-                Some(path) => {
-                    let text = std::fs::read_to_string(path)
-                        .map_err(|error| invalid(id, &format!("`{}`: {error}", path.display())))?;
-                    Some(Zeroizing::new(Zeroizing::new(text).trim().to_owned()))
-                }
-            };
-            all.push(Provider { config: provider.clone(), secret });
-        }
-        match all.len() > SIGN_IN_PROVIDERS {
-            true => Err(invalid("", &format!("there are more than {SIGN_IN_PROVIDERS}"))),
-            false => Ok(Self(all)),
-        }
-    }
-
-    fn get(&self, id: &str) -> Result<&Provider, Problem> {
-        let found = self.0.iter().find(|provider| provider.config.id == id);
-        found.ok_or_else(|| Problem::not_found("sign-in-provider", "nobody signs in there"))
-    }
-}
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -114,7 +52,7 @@ pub(crate) fn routes() -> Router<Shared> {
 
 /// The buttons of a page.
 async fn list(State(registry): State<Shared>) -> Json<Value> {
-    let providers = registry.door.providers.0.iter().map(|provider| &provider.config);
+    let providers = registry.door.providers.all();
     let shown: Vec<_> = providers.map(|it| json!({ "id": it.id, "title": it.title, "issuer": it.issuer })).collect();
     Json(json!({ "providers": shown }))
 }
@@ -232,7 +170,7 @@ impl Leave {
         registry
             .door
             .sign_ins
-            .take(&caller, ATTEMPTS, now)
+            .take(&caller, BY_ADDRESS, now)
             .map_err(|wait| Problem::too_many("login-limited", "too many sign-ins from here", wait))?;
         let discovery = registry.door.issuers.discovery(&provider.config.issuer, now).await?;
         let endpoint = usable(discovery.authorization_endpoint.as_deref())?;
@@ -268,14 +206,7 @@ impl Leave {
 }
 
 fn cookie(registry: &Shared, state: &str, age_s: i64) -> Result<HeaderValue, Problem> {
-    let secure = if registry.config.is_https() { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={state}; Path=/v1/sign-in; HttpOnly; SameSite=Lax; Max-Age={age_s}{secure}");
-    HeaderValue::try_from(text).map_err(|error| Problem::internal(&error))
-}
-
-fn usable(endpoint: Option<&str>) -> Result<url::Url, Problem> {
-    let url = endpoint.and_then(|endpoint| url::Url::parse(endpoint).ok()).filter(may_be_asked);
-    url.ok_or_else(|| Problem::unavailable("issuer-unavailable", "the provider offers no sign-in by codes"))
+    session::set_cookie(registry, COOKIE, state, "/v1/sign-in", age_s)
 }
 
 /// A browser comes back. Whatever went wrong, it gets a page and no document: the reason stands behind the `#` as a code that the page
@@ -302,10 +233,6 @@ async fn callback(
         answer.headers_mut().append(header::SET_COOKIE, session);
     }
     Ok(answer)
-}
-
-fn encoded(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// What came by the redirect, each name once.
@@ -336,13 +263,22 @@ impl Came {
     }
 }
 
+fn stale() -> Problem {
+    Problem::unauthenticated("sign-in-stale", "this answer belongs to no sign-in that this browser has begun")
+}
+
+fn usable(endpoint: Option<&str>) -> Result<url::Url, Problem> {
+    let url = endpoint.and_then(|endpoint| url::Url::parse(endpoint).ok()).filter(may_be_asked);
+    url.ok_or_else(|| Problem::unavailable("issuer-unavailable", "the provider offers no sign-in by codes"))
+}
+
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
 /// An error's word of RFC 6749, whatever was sent as one.
 fn word(error: &str) -> String {
     error.chars().filter(|it| it.is_ascii_graphic()).take(64).collect()
-}
-
-fn stale() -> Problem {
-    Problem::unauthenticated("sign-in-stale", "this answer belongs to no sign-in that this browser has begun")
 }
 
 fn broken(why: impl Into<String>) -> Problem {
@@ -410,209 +346,9 @@ async fn come_back(
     Ok((attempt.next, session))
 }
 
-/// What a code is exchanged for.
-#[derive(Deserialize)]
-struct Tokens {
-    id_token: String,
-    access_token: Option<String>,
-}
-
-impl Tokens {
-    /// Many providers keep e-mail and name out of the identity token (OpenID Connect Core 1.0, section 5.4) and tell it apart. It counts
-    /// if it is of the same person (section 5.3.2), and nothing that is signed is replaced by it.
-    async fn tell_more(&self, registry: &Shared, discovery: &Discovery, claims: &mut Claims) -> Result<(), Problem> {
-        let (Some(endpoint), Some(token)) = (&discovery.userinfo_endpoint, &self.access_token) else { return Ok(()) };
-        if claims.contains_key("email") {
-            return Ok(());
-        }
-        let told = registry.door.issuers.get_as(endpoint, token).await.map_err(broken)?;
-        let told: Claims = serde_json::from_slice(&told).map_err(|_| broken("what the provider tells is no JSON"))?;
-        if told.get("sub") != claims.get("sub") {
-            return Err(broken("what the provider tells is of somebody else"));
-        }
-        for (claim, value) in told {
-            claims.entry(claim).or_insert(value);
-        }
-        Ok(())
-    }
-}
-
-impl Provider {
-    /// RFC 6749, section 4.1.3; the secret as the provider wants it, in the header if it does not say.
-    async fn exchange(
-        &self,
-        registry: &Shared,
-        discovery: &Discovery,
-        code: &str,
-        verifier: &str,
-        redirect_uri: &str,
-    ) -> Result<Tokens, Problem> {
-        let endpoint = usable(discovery.token_endpoint.as_deref())?;
-        let client_id = self.config.client_id.as_str();
-        let mut form = vec![
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", redirect_uri),
-            ("code_verifier", verifier),
-        ];
-        let by_post = discovery
-            .token_endpoint_auth_methods_supported
-            .as_ref()
-            .is_some_and(|methods| !methods.iter().any(|method| method == "client_secret_basic"));
-        // RFC 6749, section 2.3.1: both are encoded as in a form before they become a header.
-        let basic = match &self.secret {
-            Some(secret) if !by_post => Some((encoded(client_id), Zeroizing::new(encoded(secret)))),
-            secret => {
-                form.push(("client_id", client_id));
-                if let Some(secret) = secret {
-                    form.push(("client_secret", secret));
-                }
-                None
-            }
-        };
-        let basic = basic.as_ref().map(|(user, secret)| (user.as_str(), secret.as_str()));
-        let (status, body) = registry.door.issuers.post(endpoint.as_str(), &form, basic).await.map_err(broken)?;
-        if !status.is_success() {
-            // Its error's word alone: what else it says may repeat what it was sent.
-            let error = serde_json::from_slice::<Claims>(&body).unwrap_or_default();
-            let error = error.get("error").and_then(Value::as_str).map(word).unwrap_or_default();
-            return Err(broken(format!("the provider takes no code: {status} {error}")));
-        }
-        serde_json::from_slice(&body).map_err(|_| broken("the provider's answer has no identity token"))
-    }
-}
-
-/// Who it is, in the issuer's words.
-struct Person {
-    issuer: String,
-    subject: String,
-    /// For people's eyes.
-    label: String,
-    /// What a new user would be called.
-    wished: String,
-    /// Whether such a person becomes a user by signing in.
-    is_welcome: bool,
-}
-
-impl Person {
-    fn of(config: &SignInProvider, claims: &Claims) -> Result<Self, Problem> {
-        let text = |claim: &str| claims.get(claim).and_then(Value::as_str).filter(|text| text.len() <= TEXT_BYTES);
-        let subject = text("sub").filter(|subject| !subject.is_empty() && !subject.chars().any(char::is_control));
-        let subject = subject.ok_or_else(|| broken("the identity token says of nobody who it is"))?;
-        let verified = claims.get("email_verified") == Some(&Value::Bool(true));
-        let email = text("email").filter(|_| verified);
-        let domain = email.and_then(|email| email.split_once('@')).map(|(_, domain)| domain.to_ascii_lowercase());
-        let of_domain = domain.is_some_and(|domain| config.domains.iter().any(|it| it.eq_ignore_ascii_case(&domain)));
-        let local = email.and_then(|email| email.split('@').next());
-        let label = email.or(text("preferred_username")).or(text("name")).unwrap_or(subject);
-        Ok(Self {
-            issuer: config.issuer.clone(),
-            subject: subject.to_owned(),
-            label: label.chars().filter(|it| !it.is_control()).collect(),
-            wished: text("preferred_username").or(local).unwrap_or_default().to_owned(),
-            is_welcome: config.new_users || of_domain,
-        })
-    }
-
-    /// The user to sign in: known, or new; none: the identity was added to one who is signed in.
-    async fn enter(
-        self,
-        registry: &Shared,
-        tx: &mut Conn,
-        provider: &Provider,
-        link_to: Option<&str>,
-    ) -> Result<Option<Actor>, Problem> {
-        let now = registry.now();
-        let known = store::identity(tx, &self.issuer, &self.subject).await?;
-        if let Some(user) = link_to {
-            return match known {
-                Some(row) if row.user_name == user => Ok(None),
-                Some(_) => Err(Problem::conflict("identity-taken", "somebody else signs in with that identity")),
-                None if store::identities_of(tx, user).await?.len() >= IDENTITIES => Err(Problem::conflict(
-                    "too-many-identities",
-                    format!("a user has {IDENTITIES} identities at the most"),
-                )),
-                None => self.add(tx, user, now).await.map(|()| None),
-            };
-        }
-        let user = match known {
-            Some(row) => {
-                store::identity_used(tx, &row.id, &self.label, now).await?;
-                row.user_name
-            }
-            None if self.is_welcome => self.become_user(registry, tx, provider).await?,
-            None => {
-                return Err(Problem::forbidden("sign-in-unknown", format!("nobody here is {}", self.label)));
-            }
-        };
-        let row = store::user(tx, &user).await?.filter(|row| row.disabled_at.is_none());
-        let row = row.ok_or_else(|| Problem::forbidden("sign-in-unknown", format!("{user} is shut out")))?;
-        Ok(Some(Actor::of_user(row.name.parse()?, row.operator)))
-    }
-
-    async fn add(&self, tx: &mut Conn, user: &str, now: Micros) -> Result<(), Problem> {
-        let row = IdentityRow {
-            id: uuid_v7(now)?,
-            issuer: self.issuer.clone(),
-            subject: self.subject.clone(),
-            user_name: user.to_owned(),
-            label: self.label.clone(),
-            created_at: now,
-            used_at: now,
-        };
-        match store::add_identity(tx, &row).await? {
-            0 => Err(Problem::conflict("identity-taken", "somebody else signs in with that identity")),
-            _ => Ok(()),
-        }
-    }
-
-    /// A user without a password, called as the issuer calls the person if nobody is called so.
-    async fn become_user(&self, registry: &Shared, tx: &mut Conn, provider: &Provider) -> Result<String, Problem> {
-        let now = registry.now();
-        let wished = label_of(&self.wished);
-        for number in 1..=NAMES_TRIED {
-            let name = if number == 1 { wished.clone() } else { format!("{wished}-{number}") };
-            if store::add_user(tx, &name, None, false, now).await? > 0 {
-                self.add(tx, &name, now).await?;
-                let detail = format!("user {name} by {}", provider.config.id);
-                Actor::system().record(registry, tx, Action::Account, &Target::Registry, Some(&detail)).await?;
-                return Ok(name);
-            }
-        }
-        Err(Problem::conflict("user-exists", format!("there are many users called `{wished}` already")))
-    }
-}
-
-/// Of any text a label: lower-case letters and digits, with single hyphens between.
-fn label_of(text: &str) -> String {
-    const CHARS: usize = 32;
-    let words = text.split(|it: char| !it.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let joined = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
-    let mut label: String =
-        joined.trim_start_matches(|it: char| !it.is_ascii_lowercase()).chars().take(CHARS).collect();
-    label.truncate(label.trim_end_matches('-').len());
-    if label.parse::<Label>().is_ok() { label } else { "user".to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_become_labels() {
-        let cases = [
-            ("Ada.Lovelace", "ada-lovelace"),
-            ("ada@example.com", "ada-example-com"),
-            ("--42 ada--", "ada"),
-            ("Ünïcode", "n-code"),
-            ("", "user"),
-            ("1234", "user"),
-            ("a_very_long_name_that_goes_on_and_on", "a-very-long-name-that-goes-on-an"),
-        ];
-        for (text, label) in cases {
-            assert_eq!(label_of(text), label);
-        }
-    }
 
     #[test]
     fn a_browser_goes_to_a_path_of_this_site() {

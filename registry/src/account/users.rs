@@ -16,7 +16,8 @@ use crate::{
 
 const BY_NAME: Rate = Rate { burst: SIGN_INS_AT_ONCE, every: SIGN_IN_EVERY_S as Micros * SECOND };
 /// An address may be that of a whole office.
-const BY_ADDRESS: Rate = Rate { burst: SIGN_INS_AT_ONCE * 3, every: SIGN_IN_EVERY_S as Micros * SECOND / 10 };
+pub(super) const BY_ADDRESS: Rate =
+    Rate { burst: SIGN_INS_AT_ONCE * 3, every: SIGN_IN_EVERY_S as Micros * SECOND / 10 };
 
 /// The first user, who makes all others.
 pub const FIRST: &str = "operator";
