@@ -14,7 +14,6 @@ mod account_oidc;
 mod account_sessions;
 mod account_sign_in;
 mod account_tokens;
-mod config;
 mod crash;
 mod crash_client;
 mod evidence;

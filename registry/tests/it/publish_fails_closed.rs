@@ -148,7 +148,7 @@ async fn an_exhausted_pool_releases_nothing_and_loses_nothing() {
         let narrow = registry
             .reopen_with(|_, parts| {
                 parts.validator = Some(std::sync::Arc::new(Told::good()));
-                parts.pool = PoolLimits { connections: 1, acquire_timeout: Duration::from_millis(50) };
+                parts.pool = PoolLimits { connections: 1, acquire_timeout: Duration::from_secs(3) };
             })
             .await;
         let worker = Worker::new().unwrap();

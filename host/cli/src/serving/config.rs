@@ -44,23 +44,32 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
+    /// The page's rows are the registry's keys and then the command's own, each with its default, and no others.
     #[test]
     fn every_key_is_documented_with_its_default() {
         let page = include_str!("../../../../docs/reference/serve.md");
-        let (_, page) = page.split_once("Beside the registry's keys").unwrap();
-        let keys = serde_json::to_value(Config::default()).unwrap();
+        let (registry, own) = page.split_once("Beside the registry's keys").unwrap();
+        assert_documented(registry, &serde_json::to_value(jackfield_registry::Config::default()).unwrap());
+        assert_documented(own, &serde_json::to_value(Config::default()).unwrap());
+    }
+
+    fn assert_documented(page: &str, keys: &Value) {
+        let rows: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).collect();
         for (key, default) in keys.as_object().unwrap() {
             let default = match default {
-                serde_json::Value::Null => "none".to_owned(),
-                serde_json::Value::String(text) => format!("`{text}`"),
+                Value::Null => "none".to_owned(),
+                Value::String(text) => format!("`{text}`"),
                 other => format!("`{other}`"),
             };
-            assert!(
-                page.contains(&format!("| `{key}` | {default} | ")),
-                "serve.md does not say that `{key}` is {default}"
-            );
+            let said = rows.iter().any(|(name, row)| name == key && row.starts_with(&format!("{default} | ")));
+            assert!(said, "serve.md does not say that `{key}` is {default}");
+        }
+        for (key, _) in rows {
+            assert!(keys.get(key).is_some(), "serve.md knows `{key}`, and nobody else does");
         }
     }
 }
