@@ -9,12 +9,11 @@ use std::{
     time::Duration,
 };
 
-use jackfield_db::testing::TestDb;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    kit::Desk,
+    kit::{Desk, databases},
     workspaces::{Asks, operator, try_send},
 };
 
@@ -24,11 +23,8 @@ const CALLERS: u64 = 6;
 
 #[test]
 fn what_was_acknowledged_under_load_survives_a_kill() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let postgres = runtime.block_on(TestDb::postgres()).map(|database| database.url);
-    let databases = [Some(Vec::new()), postgres.as_ref().map(|url| vec!["--database", url.as_str()])];
-    for flags in databases.into_iter().flatten() {
-        story(&flags);
+    for flags in databases() {
+        story(&flags.iter().map(String::as_str).collect::<Vec<_>>());
     }
 }
 

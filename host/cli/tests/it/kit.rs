@@ -214,12 +214,17 @@ impl Desk {
     }
 }
 
+/// The flags of each database that a server may have, nothing in it yet.
+pub(crate) fn databases() -> Vec<Vec<String>> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let postgres = runtime.block_on(TestDb::postgres()).map(|database| vec!["--database".to_owned(), database.url]);
+    std::iter::once(Vec::new()).chain(postgres).collect()
+}
+
 /// Tells a story on each database that a registry may have, with a namespace `acme`, its key and nothing released.
 pub(crate) fn on_each_database(settings: &[&str], story: impl Fn(&Desk, &Server)) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let postgres = runtime.block_on(TestDb::postgres()).map(|database| database.url);
-    let databases = [Some(Vec::new()), postgres.as_ref().map(|url| vec!["--database", url.as_str()])];
-    for flags in databases.into_iter().flatten() {
+    for flags in databases() {
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let desk = Desk::new();
         let server = desk.serve(&[&flags, settings].concat());
         desk.publisher(&server);
