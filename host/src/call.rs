@@ -25,7 +25,7 @@ use crate::{
     files::Files,
     limits::{
         AUTHORITY_BYTES, ERROR_TEXT_BYTES, FRAME_CHARS, FUEL_YIELD_INTERVAL, HEADER_BYTES, HOST_CALL_YIELD_MS, Limit,
-        Limits, METHOD_BYTES, PANIC_MESSAGE_BYTES, RANDOM_BYTES,
+        Limits, METHOD_BYTES, PANIC_MESSAGE_BYTES, RANDOM_BYTES, SLOT_MEMORIES, SLOT_TABLES,
     },
     log::{LogBook, LogLine, LogStream, Stdio, printable},
     memory::{LimitHit, MemoryMeter},
@@ -37,6 +37,8 @@ pub(crate) struct Prepared {
     descriptor: descriptor::GuestIndices,
     operations: Option<operations::GuestIndices>,
     hook: Option<auth_hook::GuestIndices>,
+    /// Slots of the pool that an instance takes.
+    pub(crate) slots: u32,
 }
 
 impl Prepared {
@@ -51,9 +53,17 @@ impl Prepared {
             descriptor: descriptor::GuestIndices::new(&instance).map_err(unlinkable)?,
             operations: operations::GuestIndices::new(&instance).ok(),
             hook: auth_hook::GuestIndices::new(&instance).ok(),
+            slots: slots_of(component),
             instance,
         })
     }
+}
+
+/// What comes with few memories and tables shares a slot's with nobody; what comes with many takes those of several.
+fn slots_of(component: &Component) -> u32 {
+    component.resources_required().map_or(1, |required| {
+        required.num_memories.div_ceil(SLOT_MEMORIES).max(required.num_tables.div_ceil(SLOT_TABLES)).max(1)
+    })
 }
 
 /// As wasmtime's bindings name it; were it another version, guests would still be given wasmtime's.

@@ -7,13 +7,14 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::{
     failure::HostFault,
     limits::{
-        ASYNC_STACK_BYTES, BACKTRACE_FRAMES, POOL_SLOTS, SHARDS, SLOT_MEMORY_BYTES, SLOT_TABLE_ELEMENTS,
-        WASM_STACK_BYTES,
+        ASYNC_STACK_BYTES, BACKTRACE_FRAMES, CALLS_AT_ONCE, CALLS_PER_SHARD, HOOK_SLOTS, SHARDS, SLOT_MEMORIES,
+        SLOT_MEMORY_BYTES, SLOT_TABLE_ELEMENTS, SLOT_TABLES, WASM_STACK_BYTES,
     },
 };
 
@@ -35,14 +36,14 @@ fn code_config() -> Config {
 }
 
 /// An engine that runs guests: a pool whose slots keep their pages, since page faults are what a fresh instance costs.
-fn running_config() -> Config {
+fn running_config(slots: u32) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(POOL_SLOTS)
-        .total_stacks(POOL_SLOTS)
-        // Rust guests have one memory and four core instances, JavaScript's and Python's up to three and twenty.
-        .total_memories(2 * POOL_SLOTS)
-        .total_tables(4 * POOL_SLOTS)
-        .total_core_instances(14 * POOL_SLOTS)
+    pool.total_component_instances(slots)
+        .total_stacks(slots)
+        .total_memories(SLOT_MEMORIES * slots)
+        .total_tables(SLOT_TABLES * slots)
+        // Rust guests have four core instances, JavaScript's and Python's up to twenty.
+        .total_core_instances(14 * slots)
         .max_core_instances_per_component(40)
         .max_memories_per_component(8)
         .max_tables_per_component(24)
@@ -52,7 +53,7 @@ fn running_config() -> Config {
         .max_core_instance_size(1 << 20)
         .max_memory_size(SLOT_MEMORY_BYTES)
         .table_elements(SLOT_TABLE_ELEMENTS)
-        .max_unused_warm_slots(POOL_SLOTS)
+        .max_unused_warm_slots(slots)
         .linear_memory_keep_resident(4 << 20)
         .table_keep_resident(1 << 20)
         .pagemap_scan(Enabled::Auto);
@@ -78,24 +79,58 @@ pub struct Engines(pub(crate) Arc<Shards>);
 impl Engines {
     /// So many, each with a pool of instances of its own: as many as threads that run calls.
     pub fn new(count: usize) -> Self {
-        Self(Arc::new(Shards::new(count)))
+        let count = count.clamp(1, SHARDS);
+        Self(Arc::new(Shards::new(count, count * CALLS_PER_SHARD)))
+    }
+
+    /// One a CPU, with room for so many calls at once, at the most [`CALLS_AT_ONCE`]; one more waits for its turn.
+    pub fn with_calls(calls: usize) -> Self {
+        Self(Arc::new(Shards::new(cpus(), calls.clamp(1, CALLS_AT_ONCE))))
     }
 }
 
 impl Default for Engines {
     /// One a CPU.
     fn default() -> Self {
-        Self::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+        Self::new(cpus())
     }
 }
 
-/// One engine a worker thread, each with a pool of its own: threads that share a pool fight over its lock. Made when first
-/// used.
-pub(crate) struct Shards(Vec<OnceLock<Engine>>);
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(SHARDS)
+}
+
+/// One engine a worker thread, each with a pool of its own: threads that share a pool fight over its lock.
+pub(crate) struct Shards(Vec<Shard>);
+
+struct Shard {
+    /// Made when first used.
+    engine: OnceLock<Engine>,
+    /// Slots for calls.
+    slots: u32,
+    calls: Semaphore,
+    hooks: Semaphore,
+}
+
+/// For what a slot is taken.
+#[derive(Clone, Copy)]
+pub(crate) enum Use {
+    /// A call.
+    Call,
+    /// A step of an auth hook, for which calls may wait.
+    Hook,
+}
 
 impl Shards {
-    pub(crate) fn new(count: usize) -> Self {
-        Self((0..count.clamp(1, SHARDS)).map(|_| OnceLock::new()).collect())
+    fn new(count: usize, calls: usize) -> Self {
+        let slots = u32::try_from(calls.div_ceil(count)).unwrap_or(u32::MAX);
+        let shard = || Shard {
+            engine: OnceLock::new(),
+            slots,
+            calls: Semaphore::new(slots as usize),
+            hooks: Semaphore::new(HOOK_SLOTS as usize),
+        };
+        Self((0..count).map(|_| shard()).collect())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -103,12 +138,22 @@ impl Shards {
     }
 
     pub(crate) fn engine(&self, shard: usize) -> Result<&Engine, HostFault> {
-        let cell = &self.0[shard];
-        if let Some(engine) = cell.get() {
+        let Shard { engine, slots, .. } = &self.0[shard];
+        if let Some(engine) = engine.get() {
             return Ok(engine);
         }
-        let engine = Engine::new(&running_config()).map_err(fault)?;
-        Ok(cell.get_or_init(|| engine))
+        let made = Engine::new(&running_config(slots + HOOK_SLOTS)).map_err(fault)?;
+        Ok(engine.get_or_init(|| made))
+    }
+
+    /// Slots in the pool of a shard, as soon as they are free: a pool that is full refuses.
+    pub(crate) async fn place(&self, shard: usize, wanted: Use, slots: u32) -> Result<SemaphorePermit<'_>, HostFault> {
+        let shard = &self.0[shard];
+        let (free, all) = match wanted {
+            Use::Call => (&shard.calls, shard.slots),
+            Use::Hook => (&shard.hooks, HOOK_SLOTS),
+        };
+        free.acquire_many(slots.min(all)).await.map_err(|_| HostFault::new("the sandbox is closed"))
     }
 
     /// The shard of the thread that asks.

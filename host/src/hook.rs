@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bindings::auth_hook as wire,
     call::{self, Ended, Entry},
+    engine::Use,
     failure::{ErrorKind, Failure, GuestError, LimitExceeded},
     grant::Grant,
     host::{Host, WeakHost},
@@ -57,8 +58,8 @@ impl Host {
         of_manifest(&live, hook).map_err(Failure::Refused)?;
         let cell = self.cell(&live)?;
         let allowed = cell.limits.get(Limit::TimeMs);
-        let ready = async { Ok::<_, Failure>((live.turn().await?, self.prepared(&live).await?)) };
-        let (_turn, prepared) = tokio::time::timeout(Duration::from_millis(allowed), ready)
+        // It waits for no turn of the installation's: calls that wait for this very step may hold them all.
+        let (_place, prepared) = tokio::time::timeout(Duration::from_millis(allowed), self.placed(&live, Use::Hook))
             .await
             .unwrap_or_else(|_| Err(Failure::Limit(LimitExceeded { limit: Limit::TimeMs, allowed, used: allowed })))?;
         let call = self.call(&cell, Entry::Hook(exchange.into()), HashMap::new(), None, None, Instant::now());

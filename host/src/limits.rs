@@ -14,10 +14,19 @@ pub const WASM_STACK_BYTES: usize = 512 << 10;
 pub const ASYNC_STACK_BYTES: usize = 1 << 20;
 /// Fuel between two chances to cancel a spinning guest: some 5 ms. Shorter costs speed, see docs/decisions.
 pub const FUEL_YIELD_INTERVAL: u64 = 10_000_000;
-/// Engines, each with a pool of its own. Eight pools of 2 000 memories use three quarters of 47 bits of addresses.
+/// Engines, each with a pool of its own.
 pub const SHARDS: usize = 8;
-/// Instances alive at once in the pool of a shard. Beyond it a call ends at once, as a fault of the host.
-pub const POOL_SLOTS: u32 = 1_000;
+/// Calls that run at once on one engine, unless said otherwise. Beyond it a call waits for its turn.
+pub const CALLS_PER_SHARD: usize = 1_000;
+/// Calls that run at once on all engines, at the most: their memories use three quarters of 47 bits of addresses, and each call some five
+/// of the 65 530 mappings that Linux lets a process have.
+pub const CALLS_AT_ONCE: usize = 8_000;
+/// Memories of a slot, on average: Rust guests have one, JavaScript's and Python's up to three, and such a call takes more than one slot.
+pub const SLOT_MEMORIES: u32 = 2;
+/// Tables of a slot, likewise.
+pub const SLOT_TABLES: u32 = 4;
+/// Slots of each engine that auth hooks alone take: the calls that wait for a hook must not keep it from its turn.
+pub const HOOK_SLOTS: u32 = 16;
 /// Calls of one installation that may wait for their turn. Beyond it a call is refused at once.
 pub const QUEUED_CALLS: usize = 1_000;
 /// Milliseconds between two looks at whether another process has stopped an installation whose call is running.
@@ -212,7 +221,7 @@ impl Limit {
             Self::MemoryBytes => SLOT_MEMORY_BYTES as u64,
             Self::StackBytes => WASM_STACK_BYTES as u64,
             Self::InputBytes | Self::OutputBytes => HOSTCALL_BYTES as u64,
-            Self::ConcurrentCalls => POOL_SLOTS as u64,
+            Self::ConcurrentCalls => CALLS_AT_ONCE as u64,
             Self::Handles => 1 << 20,
             _ => u64::MAX >> 1,
         }

@@ -28,6 +28,7 @@ use crate::{
     limits::{REQUEST_BODY_BYTES, REQUEST_TIMEOUT_S},
     peer::{PeerAddress, caller_of},
     rate::{Limiter, Rate, Requester, Who},
+    unread::Unread,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -148,9 +149,16 @@ async fn answer(guard: Arc<Guard>, id: String, mut request: Request, next: Next)
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let is_known = [header::AUTHORIZATION, header::COOKIE].iter().any(|name| request.headers().contains_key(name));
     let allowance = (guard.allow)(&method, &path);
-    if let Some(most) = allowance.body_bytes.filter(|_| !request.body().is_end_stream()) {
-        request = request.map(|body| Body::new(Limited::new(body, most)));
-    }
+    let mut unread = Unread::default();
+    request = request.map(|body| {
+        let body = match allowance.body_bytes.filter(|_| !body.is_end_stream()) {
+            Some(most) => Body::new(Limited::new(body, most)),
+            None => body,
+        };
+        let watched;
+        (unread, watched) = Unread::watch(body);
+        watched
+    });
     let mut response = match guard.often_enough(&request, allowance.times_as_often) {
         Err(problem) => (guard.refuse)(&path, problem),
         Ok(()) => {
@@ -176,6 +184,9 @@ async fn answer(guard: Arc<Guard>, id: String, mut request: Request, next: Next)
     if is_known {
         // What was answered to somebody is not for the next one who asks a cache.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
+    if unread.is_some() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);

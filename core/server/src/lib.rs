@@ -18,6 +18,7 @@ pub mod problem;
 pub mod rate;
 pub mod serve;
 pub mod tls;
+mod unread;
 pub mod uri;
 
 pub use jackfield_db::clock;

@@ -12,8 +12,11 @@ pub const REQUEST_TIMEOUT_S: u64 = 60;
 /// Callers whose rates are remembered: 100 bytes each. When it is full, those who have been quiet are forgotten first.
 pub const RATES_REMEMBERED: usize = 100_000;
 
-/// Connections at once: each costs two buffers. More wait in the kernel's queue.
+/// Connections at once, unless an operator says otherwise: each costs two buffers. More wait in the kernel's queue.
 pub const CONNECTIONS: usize = 2048;
+
+/// As many as an operator can allow: some 20 KiB each while nothing happens on them.
+pub const CONNECTIONS_MOST: usize = 100_000;
 
 /// Connections at once from one address (of IPv6, one /64): a large office behind one router, and a sixteenth of all there are.
 pub const CONNECTIONS_PER_ADDRESS: usize = 128;

@@ -10,6 +10,7 @@ use std::{
 
 use jackfield_package::{Digest, PackageName, Refusal, Verified};
 use semver::Version;
+use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, field::Empty};
 
@@ -19,6 +20,7 @@ use crate::{
     bindings::types,
     call::{self, Call, Ended, Entry, Prepared, either},
     egress::{CallEgress, Meter},
+    engine::Use,
     error::Error,
     failure::{Failure, HostFault, LimitExceeded},
     files::Files,
@@ -41,10 +43,12 @@ impl Host {
         let installation = Installation::new(verified, Grant::default(), 0);
         let egress = self.egress(package.manifest(), &Grant::default()).map_err(Error::from)?;
         let live = Live::new(None, installation, egress, 1, None);
-        let engine = self.0.shards.engine(self.0.shards.here())?;
+        let shard = self.0.shards.here();
+        let engine = self.0.shards.engine(shard)?;
         let source = source_of(package)?;
         let component = self.0.compiled.load(&self.0.home, engine, package.digest(), source.path()).await?;
         let prepared = Prepared::new(&call::linker(engine)?, &component)?;
+        let _place = self.0.shards.place(shard, Use::Call, prepared.slots).await?;
         let call = self.call(&live, Entry::Describe, HashMap::new(), None, None, Instant::now());
         call::run(&prepared, call, std::future::pending()).await.result
     }
@@ -87,8 +91,12 @@ impl Host {
 
         // Waiting for a turn and for the compiler counts for the call's time, and can be cancelled like it.
         let deadline = Duration::from_millis(live.limits.get(Limit::TimeMs));
-        let ready = async { Ok::<_, Failure>((live.turn().await?, self.prepared(&live).await?)) };
-        let (turn, prepared) = tokio::select! {
+        let ready = async {
+            let turn = live.turn().await?;
+            let (place, prepared) = self.placed(&live, Use::Call).await?;
+            Ok::<_, Failure>((turn, place, prepared))
+        };
+        let (turn, place, prepared) = tokio::select! {
             biased;
             ready = tokio::time::timeout(deadline, ready) => ready.unwrap_or_else(|_| {
                 let allowed = live.limits.get(Limit::TimeMs);
@@ -114,7 +122,7 @@ impl Host {
         let call = self.call(&live, entry, invocation.files, invocation.output_directory, invocation.log_sink, started);
         let sandbox = tracing::info_span!("sandbox");
         let ended = call::run(prepared, call, self.stopped(&live, &invocation.cancel)).instrument(sandbox).await;
-        drop(turn);
+        drop((place, turn));
         let outcome = outcome(ended, live.installation.version.clone());
         if let (Ok(_), Some(usage)) = (&outcome.result, &live.usage) {
             usage.count(now_s());
@@ -187,8 +195,18 @@ impl Host {
         Ok(live)
     }
 
-    pub(crate) async fn prepared<'a>(&self, live: &'a Live) -> Result<&'a Prepared, Failure> {
+    /// Room on this thread's engine, and the code that runs there.
+    pub(crate) async fn placed<'a>(
+        &'a self,
+        live: &'a Live,
+        wanted: Use,
+    ) -> Result<(SemaphorePermit<'a>, &'a Prepared), Failure> {
         let shard = self.0.shards.here();
+        let prepared = self.prepared(live, shard).await?;
+        Ok((self.0.shards.place(shard, wanted, prepared.slots).await?, prepared))
+    }
+
+    async fn prepared<'a>(&self, live: &'a Live, shard: usize) -> Result<&'a Prepared, Failure> {
         let prepare = async {
             let engine = self.0.shards.engine(shard)?;
             let digest = live.installation.digest;

@@ -46,34 +46,41 @@ pub(crate) async fn write_bills(workspaces: Shared, stop: CancellationToken) {
     let mut receiver = workspaces.bills.receiver.lock().await;
     let mut rows = Vec::with_capacity(BILLS_AT_ONCE);
     loop {
-        let wait = tokio::time::sleep(Duration::from_millis(BILLS_EVERY_MS));
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = wait => {}
-        }
         while rows.len() < BILLS_AT_ONCE
             && let Ok(row) = receiver.try_recv()
         {
             rows.push(row);
         }
-        if rows.is_empty() {
-            if stop.is_cancelled() {
-                return;
-            }
-            continue;
+        if rows.is_empty() && stop.is_cancelled() {
+            return;
         }
+        // More wait already: they are not made to wait longer.
+        let mut is_behind = rows.len() == BILLS_AT_ONCE;
         match write(&workspaces, &rows).await {
             Ok(()) => rows.clear(),
             Err(problem) if stop.is_cancelled() => {
                 tracing::error!(%problem, count = rows.len(), "bills were not written before the end");
                 return;
             }
-            Err(problem) => tracing::error!(%problem, "bills could not be written; it is tried again"),
+            Err(problem) => {
+                tracing::error!(%problem, "bills could not be written; it is tried again");
+                is_behind = false;
+            }
+        }
+        if !is_behind {
+            let wait = tokio::time::sleep(Duration::from_millis(BILLS_EVERY_MS));
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = wait => {}
+            }
         }
     }
 }
 
 async fn write(workspaces: &Shared, rows: &[InvocationRow]) -> Result<(), Problem> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let mut tx = workspaces.db.begin().await?;
     for rows in rows.chunks(BILLS_IN_ONE) {
         store::add_invocations(&mut tx, rows).await?;

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use jackfield_db::{Conn, Result, on};
+use jackfield_server::ids::uuid_v7_floor;
 use serde::{Serialize, Serializer};
+use sqlx::QueryBuilder;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::{
     Problem, Shared,
     clock::{DAY, Micros},
-    limits::{AUDIT_DAYS, BILLS_DAYS},
+    limits::{AUDIT_DAYS, BILLS_DAYS, BILLS_IN_ONE},
     role::Role,
 };
 
@@ -273,26 +275,18 @@ pub(crate) async fn audit_after(conn: &mut Conn, workspace: &str, after: i64, mo
 
 /// Many in one statement: each is a way to the database and back.
 pub(crate) async fn add_invocations(conn: &mut Conn, rows: &[InvocationRow]) -> Result<u64> {
-    const COLUMNS: usize = 13;
-    let row = |number: usize| {
-        let places: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", number * COLUMNS + column)).collect();
-        format!("({})", places.join(", "))
-    };
-    let sql = format!(
-        "INSERT INTO workspace_invocations
-         (id, workspace, at, caller, connector, version, operation, outcome, code, message, bill, denials, trace)
-         VALUES {}",
-        (0..rows.len()).map(row).collect::<Vec<_>>().join(", ")
-    );
-    // Made of numbers alone: what is said stands in what is bound.
-    on!(conn, c => {
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        for row in rows {
-            query = query.bind(&row.id).bind(&row.workspace).bind(row.at).bind(&row.caller).bind(&row.connector)
-                .bind(&row.version).bind(&row.operation).bind(&row.outcome).bind(&row.code).bind(&row.message)
-                .bind(&row.bill).bind(&row.denials).bind(&row.trace);
-        }
-        query.execute(c)
+    let start = "INSERT INTO workspace_invocations (id, workspace, at, caller, connector, version, operation, outcome, code, message,
+        bill, denials, trace) ";
+    on!(conn, c => async {
+        let mut insert = QueryBuilder::new(start);
+        insert.push_values(rows, |mut places, row| {
+            places.push_bind(&row.id).push_bind(&row.workspace).push_bind(row.at).push_bind(&row.caller)
+                .push_bind(&row.connector).push_bind(&row.version).push_bind(&row.operation).push_bind(&row.outcome)
+                .push_bind(&row.code).push_bind(&row.message).push_bind(&row.bill).push_bind(&row.denials)
+                .push_bind(&row.trace);
+        });
+        // A full statement comes again and again; of one that is not full, none is like another.
+        insert.build().persistent(rows.len() == BILLS_IN_ONE).execute(c).await
     }, rows)
 }
 
@@ -394,8 +388,10 @@ async fn forget_old(conn: &mut Conn, now: Micros) -> Result<()> {
     let answers: Result<u64> = on!(conn, c => sqlx::query("DELETE FROM workspace_answers WHERE expires_at <= $1")
         .bind(now).execute(c), rows);
     answers?;
-    let bills: Result<u64> = on!(conn, c => sqlx::query("DELETE FROM workspace_invocations WHERE at < $1")
-        .bind(now - BILLS_DAYS * DAY).execute(c), rows);
+    // Workspace by workspace: their index knows it so.
+    let bills: Result<u64> = on!(conn, c => sqlx::query(
+        "DELETE FROM workspace_invocations WHERE workspace IN (SELECT name FROM workspaces) AND id < $1")
+        .bind(uuid_v7_floor(now - BILLS_DAYS * DAY)).execute(c), rows);
     bills?;
     let lines: Result<u64> = on!(conn, c => sqlx::query("DELETE FROM workspace_audit WHERE at < $1")
         .bind(now - AUDIT_DAYS * DAY).execute(c), rows);

@@ -8,6 +8,7 @@ use std::{
 
 use jackfield_registry::{Config, Registry, registry::Parts};
 use jackfield_server::serve::{Port, bind, serve};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::{
     net::TcpListener,
@@ -44,7 +45,7 @@ async fn serve_configured(
         Failed::usage("config-malformed", format!("`listen` is `{}`: expected an address and a port", config.listen))
             .hint("such as 127.0.0.1:8787, or [::1]:0 for a port that the system chooses")
     })?;
-    let tls = beside.tls(&config)?;
+    let (tls, bounds) = (beside.tls(&config)?, beside.bounds()?);
     let data = config.data.clone();
     let parts = parts(config.validator_timeout_s)?;
     let registry = Registry::open(config, parts).await.map_err(Failed::from_problem)?;
@@ -67,8 +68,15 @@ async fn serve_configured(
             "others reach this over plain HTTP: set `tls_certificate` and `tls_key`, or put a proxy with TLS in front",
         );
     }
+    let may_open = open_files();
+    if may_open < bounds.connections as u64 * 2 {
+        context.ui.warn(&format!(
+            "this process may have {may_open} files open, and `connections` is {}: a call with a connection of its own takes two; raise it by `ulimit -n`",
+            bounds.connections
+        ));
+    }
     let stop = CancellationToken::new();
-    let port = Port { tls, trust_forwarded: registry.config.trust_forwarded, ..Port::plain(listener) };
+    let port = Port { listener, tls, trust_forwarded: registry.config.trust_forwarded, bounds };
     let reached_by = registry.config.public_url.clone().unwrap_or_else(|| url.clone());
     let server = match is_alone {
         true => Server::of_registry(registry),
@@ -93,6 +101,13 @@ async fn serve_configured(
     )?;
     serve(port, server.router(), |stop| server.clone().work(stop), stop).await;
     Ok(())
+}
+
+/// How many files, connections among them, this process may have open: as many as it can let itself.
+fn open_files() -> u64 {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+    if raised { maximum } else { current }.unwrap_or(u64::MAX)
 }
 
 async fn open_port(address: SocketAddr) -> Result<TcpListener, Failed> {

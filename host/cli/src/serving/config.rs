@@ -2,14 +2,18 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use jackfield_server::tls::Tls;
+use jackfield_host::limits::CALLS_AT_ONCE;
+use jackfield_server::{limits::CONNECTIONS_MOST, serve::Bounds, tls::Tls};
 use serde::{Deserialize, Serialize};
 
 use super::telemetry::LogFormat;
 use crate::error::Failed;
 
+/// Calls that run at once where nobody says otherwise: of most, some 100 KiB are in memory.
+const CONCURRENT_CALLS: usize = 2_000;
+
 /// The keys of `jackfield serve` that the registry does not know.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Where browsers may be sent after an account was connected: exactly these URLs.
@@ -20,9 +24,45 @@ pub(crate) struct Config {
     pub(crate) tls_certificate: Option<PathBuf>,
     /// The private key (PEM) of the first of them.
     pub(crate) tls_key: Option<PathBuf>,
+    /// Connections at once.
+    pub(crate) connections: usize,
+    /// Of these, from one address.
+    pub(crate) connections_per_address: usize,
+    /// Calls that run at once, of all workspaces.
+    pub(crate) concurrent_calls: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let Bounds { connections, connections_per_address, .. } = Bounds::default();
+        Self {
+            return_to: Vec::new(),
+            log_format: LogFormat::default(),
+            tls_certificate: None,
+            tls_key: None,
+            connections,
+            connections_per_address,
+            concurrent_calls: CONCURRENT_CALLS,
+        }
+    }
 }
 
 impl Config {
+    /// What connections may do to each other.
+    pub(crate) fn bounds(&self) -> Result<Bounds, Failed> {
+        let Self { connections, connections_per_address, .. } = *self;
+        for (key, value, most) in [
+            ("connections", connections, CONNECTIONS_MOST),
+            ("connections_per_address", connections_per_address, CONNECTIONS_MOST),
+            ("concurrent_calls", self.concurrent_calls, CALLS_AT_ONCE),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(Failed::usage("config-malformed", format!("`{key}` is {value}: expected 1 to {most}")));
+            }
+        }
+        Ok(Bounds { connections, connections_per_address, ..Bounds::default() })
+    }
+
     /// TLS, if it is configured.
     pub(crate) fn tls(&self, registry: &jackfield_registry::Config) -> Result<Option<Arc<Tls>>, Failed> {
         let wrong = |message: String| Failed::usage("config-malformed", message);

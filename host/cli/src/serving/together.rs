@@ -75,7 +75,7 @@ pub(crate) async fn open(
     releases.set_own(own(&registry, url).map_err(Failed::from_problem)?);
     let rows = database.unwrap_or_else(|| format!("sqlite://{}", data.join("workspaces.sqlite").display()));
     let db = Db::open(&rows, PoolLimits::default()).await.map_err(|error| Failed::from_problem(error.into()))?;
-    let (engines, shared) = (Engines::default(), (broker.clone(), flows.clone()));
+    let (engines, shared) = (Engines::with_calls(config.concurrent_calls), (broker.clone(), flows.clone()));
     let compiler = Context::compiler()?;
     let host_of = move |name: &Label, home: &Path| {
         Host::builder().home(home).compiler(compiler.clone()).root_certificates(roots.clone()).engines(&engines).broker(

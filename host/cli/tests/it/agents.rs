@@ -458,11 +458,14 @@ fn the_clients_of_the_typescript_sdk_take_the_same_tools() {
     let admin = Asks::new(&server, operator(&desk));
     let all = token(&admin, "*", "member");
     let stdio = json!({ "command": env!("CARGO_BIN_EXE_jackfield"), "args": ["mcp"], "env": { "JACKFIELD_HOME": desk.path("home") } });
-    let calls = json!([
-        { "name": "acme_desk_add", "arguments": { "a": 1, "b": 2 } },
-        { "name": "acme_desk_add", "arguments": { "a": 1, "b": "two" } },
-        { "name": "acme_talker_run", "arguments": { "lines": 300 } },
-    ]);
+    // A client forgets what comes in one piece with the answer, which on a busy machine it does: it has many chances to hear.
+    const TALKS: usize = 10;
+    let mut calls = vec![
+        json!({ "name": "acme_desk_add", "arguments": { "a": 1, "b": 2 } }),
+        json!({ "name": "acme_desk_add", "arguments": { "a": 1, "b": "two" } }),
+    ];
+    calls.resize(2 + TALKS, json!({ "name": "acme_talker_run", "arguments": { "lines": 300 } }));
+    let calls = Value::Array(calls);
     for generation in ["first", "second"] {
         for place in [format!("{}/mcp", server.url), stdio.to_string()] {
             let mut node = Command::new("node");
@@ -478,9 +481,9 @@ fn the_clients_of_the_typescript_sdk_take_the_same_tools() {
             let results = &said["results"];
             assert_eq!(results[0]["structuredContent"], json!({ "sum": 3 }), "{generation} at {place}: {said}");
             assert_eq!(results[1]["isError"], true);
-            assert_eq!(results[2]["content"][0]["text"], "300");
-            // A client forgets what comes in one piece with the answer.
-            assert_eq!(results[2]["heard"][0], "line 0", "{generation} at {place}");
+            let talks = &results.as_array().unwrap()[2..];
+            assert!(talks.iter().all(|talk| talk["content"][0]["text"] == "300"), "{generation} at {place}: {said}");
+            assert!(talks.iter().any(|talk| talk["heard"][0] == "line 0"), "{generation} at {place}");
         }
     }
 }
