@@ -64,6 +64,16 @@ pub(crate) fn test() -> Result<(), Failure> {
             "cargo install wkg (some ten minutes), then run this again",
         );
     }
+    // More than a gigabyte and minutes: it is not installed by itself.
+    let n8n = std::env::var_os("JACKFIELD_TEST_N8N").unwrap_or_else(|| "n8n".into());
+    let has_n8n = works(command(&n8n).arg("--version"));
+    if !has_n8n {
+        need::missing(
+            "n8n",
+            "examples/n8n/workflow.json is not run",
+            "npm install --global n8n@1.123.0 (for Node 20), or name the program in JACKFIELD_TEST_N8N, then run this again",
+        );
+    }
     let postgres = need::postgres();
     if !postgres {
         need::missing(
@@ -105,6 +115,11 @@ pub(crate) fn test() -> Result<(), Failure> {
             Some(program) => command.env("JACKFIELD_TEST_GO", program),
             None => command.env("JACKFIELD_TEST_WITHOUT_GO", "1"),
         };
+        if has_n8n {
+            command.env("JACKFIELD_TEST_N8N", &n8n);
+        } else {
+            command.env("JACKFIELD_TEST_WITHOUT_N8N", "1");
+        }
         if !openssl {
             command.env("JACKFIELD_TEST_WITHOUT_OPENSSL", "1");
         }

@@ -19,6 +19,7 @@ mod install;
 mod killed;
 mod kit;
 mod log;
+mod n8n;
 mod publish;
 mod read_openapi;
 mod resumed;
