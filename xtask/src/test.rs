@@ -171,7 +171,8 @@ pub(crate) fn check() -> Result<(), Failure> {
 /// The benches: ratios within one run.
 pub(crate) fn bench(peers: bool) -> Result<(), Failure> {
     need::wasm_target()?;
-    run(&mut cargo(&["bench", "--package", "jackfield-tests", "--package", "jackfield-registry", "--locked"]))?;
+    let packages = ["jackfield-tests", "jackfield-registry", "jackfield"].map(|name| ["--package", name]).concat();
+    run(&mut cargo(&[&["bench", "--locked"], &packages[..]].concat()))?;
     if peers {
         run(cargo(&["bench", "--locked"]).current_dir(root().join("tests/peers")))?;
     }
