@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     agents::typed,
-    kit::{Desk, Server, on_each_database},
+    kit::{Desk, Server, databases, on_each_database},
 };
 
 /// What came back.
@@ -96,6 +96,33 @@ pub(crate) fn operator(desk: &Desk) -> String {
 
 const ECHO: &str = "/main/installations/acme/echo";
 const RUN: &str = "/main/installations/acme/echo/operations/run/invoke";
+
+#[test]
+fn registry_and_workspaces_are_served_apart() {
+    for flags in databases() {
+        let desk = Desk::new();
+        let early = desk.run("server-home", &["serve", "--data", "data", "--only", "workspaces", "--check"]);
+        assert_eq!(early.error(), (2, "registry-missing".to_owned()));
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        let registry = desk.serve(&[&flags[..], &["--only", "registry"]].concat());
+        let nameless = desk.run("server-home", &["serve", "--data", "data", "--only", "workspaces", "--check"]);
+        assert_eq!(nameless.error(), (2, "config-malformed".to_owned()));
+        let apart = ["--only", "workspaces", "--public-url", registry.url.as_str()];
+        let workspaces = desk.serve(&[&flags[..], &apart].concat());
+        desk.publisher(&registry);
+        desk.release_echo("1.0.0");
+        // Whom the one knows, the other knows.
+        let admin = Asks::new(&workspaces, operator(&desk));
+        admin.post("/main/installations", json!({ "package": "acme:echo", "grant": "none" }), 201);
+        assert_eq!(admin.post(RUN, json!({ "n": 1 }), 200)["result"], json!({ "n": 1 }));
+        // Neither does the other's work.
+        let client = Client::new();
+        let status = |server: &Server, path: &str| send(client.get(format!("{}{path}", server.url))).status.as_u16();
+        assert_eq!((status(&workspaces, "/readyz"), status(&workspaces, "/v1/packages/acme/echo")), (200, 404));
+        assert_eq!((status(&registry, "/v1/packages/acme/echo"), status(&registry, "/v1/workspaces/main")), (200, 404));
+        assert_eq!((workspaces.stop(), registry.stop()), (0, 0));
+    }
+}
 
 #[test]
 fn what_is_wrong_with_an_input_or_a_setting_is_named_by_its_place() {
