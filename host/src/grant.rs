@@ -117,11 +117,8 @@ fn config_fits(manifest: &Manifest, config: &Map<String, Value>) -> Result<(), R
     if faults.is_empty() {
         return Ok(());
     }
-    Err(Refusal::new(
-        "grant-config-invalid",
-        format!("the settings do not fit `{}`: {}", manifest.name, faults.join("; ")),
-    )
-    .hint(format!("its settings are, as JSON Schema: {schema}")))
+    Err(Refusal::of_faults("grant-config-invalid", &format!("the settings do not fit `{}`", manifest.name), faults)
+        .hint(format!("its settings are, as JSON Schema: {schema}")))
 }
 
 /// Whether a host is an address that no connector reaches unless its admin wrote it down.

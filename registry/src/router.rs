@@ -50,10 +50,14 @@ pub fn routes(registry: Shared) -> Router {
         .merge(status::routes::routes())
         .merge(review::routes::routes())
         .merge(oci::routes::routes())
-        .route("/healthz", get(health))
-        .route("/readyz", get(ready))
         .route_layer(middleware::from_fn_with_state(registry.clone(), around))
-        .with_state(registry)
+        .with_state(registry.clone())
+        .merge(health(registry))
+}
+
+/// Whether this process lives, and can do its work: for a server that serves something else by the registry's accounts.
+pub fn health(registry: Shared) -> Router {
+    Router::new().route("/healthz", get(lives)).route("/readyz", get(is_ready)).with_state(registry)
 }
 
 /// What a request to the registry may take: one push of an image is a hundred requests, and its clients don't wait when they are
@@ -105,12 +109,12 @@ pub(crate) fn token_needed() -> Problem {
 }
 
 /// Whether the process runs.
-async fn health() -> &'static str {
+async fn lives() -> &'static str {
     "ok\n"
 }
 
 /// Whether it can do its work: rows and bytes answer.
-async fn ready(State(registry): State<Shared>) -> Result<&'static str, Problem> {
+async fn is_ready(State(registry): State<Shared>) -> Result<&'static str, Problem> {
     registry.check().await?;
     Ok("ready\n")
 }

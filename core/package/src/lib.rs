@@ -41,5 +41,5 @@ pub use manifest::Manifest;
 pub use name::{Label, PackageName};
 pub use package::Package;
 pub use pattern::Pattern;
-pub use refusal::Refusal;
+pub use refusal::{Fault, Refusal};
 pub use verify::Verified;

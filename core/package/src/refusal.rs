@@ -13,12 +13,39 @@ pub struct Refusal {
     /// The next thing to do, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Where a value is wrong, if it is one that a schema describes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+}
+
+/// A place in a value, and what is wrong with it: an entry of `errors` in a problem (RFC 9457, section 3).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Fault {
+    /// Where: a JSON Pointer (RFC 6901), empty for the whole. What is missing is named where it should be.
+    pub pointer: String,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.as_str() {
+            "" => write!(f, "the value: {}", self.detail),
+            pointer => write!(f, "`{}`: {}", pointer.escape_debug(), self.detail),
+        }
+    }
 }
 
 impl Refusal {
     /// A refusal without a hint.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self { code, message: message.into(), hint: None, faults: Vec::new() }
+    }
+
+    /// That something is not as its schema describes it: `what` names it, such as "the settings do not fit `acme:crm`".
+    pub fn of_faults(code: &'static str, what: &str, faults: Vec<Fault>) -> Self {
+        let places: Vec<_> = faults.iter().map(Fault::to_string).collect();
+        Self { faults, ..Self::new(code, format!("{what}: {}", places.join("; "))) }
     }
 
     /// The same with a hint.

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use crate::{
-    Refusal,
+    Fault, Refusal,
     limits::{PATTERN_BYTES, SCHEMA_COST},
     refusal,
 };
@@ -53,16 +54,21 @@ impl Schema {
     }
 
     /// Where the value breaks the schema, at most ten places; none if it is valid.
-    pub fn faults(&self, value: &Value) -> Vec<String> {
+    pub fn faults(&self, value: &Value) -> Vec<Fault> {
         self.validator
             .iter_errors(value)
             .take(10)
             .map(|error| {
-                let path = error.instance_path().to_string();
-                let place = if path.is_empty() { "the value".to_owned() } else { format!("`{}`", path.escape_debug()) };
+                let place = error.instance_path().to_string();
+                let pointer = match error.kind() {
+                    ValidationErrorKind::Required { property: Value::String(name) } => {
+                        format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"))
+                    }
+                    _ => place,
+                };
                 // Masked: a value may be large, or private.
                 let what = error.masked().to_string().chars().take(300).collect::<String>();
-                format!("{place}: {}", refusal::shown(&what))
+                Fault { pointer, detail: refusal::shown(&what) }
             })
             .collect()
     }
@@ -259,10 +265,12 @@ mod tests {
     #[test]
     fn faults_name_the_place_and_not_the_value() {
         let schema =
-            Schema::compile(&json!({"properties": {"n": {"type": "integer"}}, "required": ["m"]})).expect("valid");
+            Schema::compile(&json!({"properties": {"n": {"type": "integer"}}, "required": ["m/x"]})).expect("valid");
         let faults = schema.faults(&json!({"n": "private"}));
-        assert_eq!(faults.len(), 2);
-        assert!(faults.iter().any(|fault| fault.contains("/n")), "{faults:?}");
-        assert!(!faults.concat().contains("private"), "{faults:?}");
+        let mut places: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        places.sort_unstable();
+        // What is missing is named where it should be.
+        assert_eq!(places, ["/m~1x", "/n"]);
+        assert!(!format!("{faults:?}").contains("private"), "{faults:?}");
     }
 }

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jackfield_db::DbError;
-use jackfield_package::Refusal;
+use jackfield_package::{Fault, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// What was not done, why, and what to do about it.
@@ -17,6 +17,8 @@ pub struct Problem {
     pub message: String,
     /// The next thing to do, where there is one.
     pub hint: Option<String>,
+    /// Where a value that was sent is wrong, if that is why.
+    pub errors: Vec<Fault>,
     /// Such as `WWW-Authenticate` or `Retry-After`.
     pub headers: HeaderMap,
 }
@@ -37,12 +39,26 @@ pub struct ProblemBody {
     /// The hint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Where a value that was sent is wrong, if that is why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(inline, value_type = Vec<FaultBody>)]
+    pub errors: Vec<Fault>,
+}
+
+/// A place in a value, and what is wrong with it.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "how the OpenAPI document describes `Fault`")]
+struct FaultBody {
+    /// A JSON Pointer (RFC 6901), empty for the whole.
+    pointer: String,
+    /// What is wrong there.
+    detail: String,
 }
 
 impl Problem {
     /// A problem without a hint.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), hint: None, headers: HeaderMap::new() }
+        Self { status, code, message: message.into(), hint: None, errors: Vec::new(), headers: HeaderMap::new() }
     }
 
     /// 400: the request can't be understood, or breaks a rule.
@@ -123,6 +139,7 @@ impl Problem {
             detail: self.message.clone(),
             code: self.code.to_owned(),
             hint: self.hint.clone(),
+            errors: self.errors.clone(),
         }
     }
 }
@@ -142,6 +159,7 @@ impl From<Refusal> for Problem {
             code: refusal.code,
             message: refusal.message,
             hint: refusal.hint,
+            errors: refusal.faults,
             headers: HeaderMap::new(),
         }
     }

@@ -55,7 +55,7 @@ fn fault(refusal: Refusal) -> Failed {
     with_kind(Kind::Fault, refusal)
 }
 
-fn with_kind(kind: Kind, Refusal { code, message, hint }: Refusal) -> Failed {
+fn with_kind(kind: Kind, Refusal { code, message, hint, .. }: Refusal) -> Failed {
     let failed = Failed::new(kind, code, message);
     match hint {
         Some(hint) => failed.hint(hint),

@@ -219,7 +219,7 @@ fn cause(error: &io::Error) -> String {
 
 impl From<Refusal> for Failed {
     fn from(refusal: Refusal) -> Self {
-        let Refusal { code, message, hint } = refusal;
+        let Refusal { code, message, hint, .. } = refusal;
         Self { hint, ..Self::new(Kind::Refused, code, message) }
     }
 }

@@ -121,6 +121,7 @@ fn no_success(invocation: &str, outcome: &Outcome, failure: &Failure) -> Respons
         detail: failure.to_string(),
         code,
         hint,
+        errors: Vec::new(),
     };
     let request_sent = request_sent(failure, bill);
     let answer = NoSuccess { problem, invocation, failure, retryable, request_sent, bill, denials, log };

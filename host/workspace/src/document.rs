@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams as _, openapi::path::ParameterIn};
 
 use crate::{
-    audit, connection, installation, invocation, invoke, member, openapi, role::Role, standing, supply::Standing, token,
+    audit, connection, installation, invocation, invoke, member, openapi, provider, role::Role, standing,
+    supply::Standing, token,
 };
 
 /// Routes of the table that speak a protocol of their own, which OpenAPI has no words for: MCP is JSON-RPC.
@@ -46,6 +47,7 @@ const ROUTES: &[Row] = &[
     ("post", INVOKE, Caller, "Call an operation; the body is its input", JSON, "200 Answer"),
     ("get", "/v1/workspaces/{workspace}/invocations", Caller, "Calls and their bills, the newest first", "", "200 Invocations"),
     ("get", "/v1/workspaces/{workspace}/invocations/{id}", Caller, "One of them", "", "200 Invocation"),
+    ("get", "/v1/workspaces/{workspace}/providers", Caller, "Providers whose accounts may be connected", "", "200 Providers"),
     ("get", "/v1/workspaces/{workspace}/connections", Caller, "Accounts that its connectors use", "", "200 Connections"),
     ("post", "/v1/workspaces/{workspace}/connections", Caller, "Open a link by which a person connects an account", "WantedConnection", "201 ConnectionLink"),
     ("get", "/v1/workspaces/{workspace}/connections/{id}", Caller, "One account, and what was done with it", "", "200 ConnectionPage"),
@@ -79,6 +81,7 @@ pub fn part() -> Part {
         .schema::<installation::Allow>()
         .schema::<installation::Switch>()
         .schema::<invocation::Invocations>()
+        .schema::<provider::Providers>()
         .schema::<connection::Wanted>()
         .schema::<connection::ConnectionLink>()
         .schema::<audit::Lines>()

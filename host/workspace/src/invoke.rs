@@ -13,7 +13,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use jackfield_host::{FileSource, Host, Invocation, LogSink, Outcome};
-use jackfield_package::{PackageName, manifest::Operation, schema::Schema};
+use jackfield_package::{PackageName, Refusal, manifest::Operation, schema::Schema};
 use jackfield_server::{
     ids::uuid_v7,
     rate::Rate,
@@ -253,8 +253,9 @@ pub(crate) fn fits(operation: &Operation, input: &Value) -> Result<(), Problem> 
     if faults.is_empty() {
         return Ok(());
     }
-    let message = format!("the input does not fit `{}`: {}", operation.name, faults.join("; "));
-    Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "input-invalid", message))
+    let what = format!("the input does not fit `{}`", operation.name);
+    let problem = Problem::from(Refusal::of_faults("input-invalid", &what, faults));
+    Err(Problem { status: StatusCode::UNPROCESSABLE_ENTITY, ..problem })
 }
 
 async fn within_quota(workspaces: &Shared, caller: &Caller) -> Result<(), Problem> {

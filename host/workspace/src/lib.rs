@@ -35,6 +35,7 @@ mod member;
 mod migrations;
 mod openapi;
 mod policy;
+mod provider;
 mod remembered;
 pub mod role;
 pub mod router;

@@ -13,7 +13,7 @@ use jackfield_server::guard::Allowance;
 use crate::{
     Shared, audit, connection, installation, invocation, invoke,
     limits::{INSTALL_TIMEOUT_S, INVOKE_TIMEOUT_S},
-    mcp, member, openapi, policy, standing, token,
+    mcp, member, openapi, policy, provider, standing, token,
 };
 
 /// Where all of it is.
@@ -69,6 +69,7 @@ pub fn table() -> Vec<Route> {
         ),
         route("/{workspace}/invocations", &["GET"], get(invocation::list)),
         route("/{workspace}/invocations/{id}", &["GET"], get(invocation::show)),
+        route("/{workspace}/providers", &["GET"], get(provider::list)),
         route("/{workspace}/connections", &["GET", "POST"], get(connection::list).post(connection::connect)),
         route("/{workspace}/connections/{id}", &["GET", "DELETE"], get(connection::show).delete(connection::delete)),
         route("/{workspace}/connections/{id}/{change}", &["POST"], post(connection::change)),

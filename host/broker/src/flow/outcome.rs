@@ -34,7 +34,7 @@ impl Declined {
             }
             _ => None,
         });
-        let refusal = Refusal { code, message, hint };
+        let refusal = Refusal { hint, ..Refusal::new(code, message) };
         Self {
             code: None,
             error: TokenError { permanent: error.kind == SendFailure::Denied, sent: error.sent, refusal },

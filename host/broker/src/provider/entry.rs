@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use jackfield_package::{Label, Refusal};
 use serde::{Deserialize, Serialize};
 
+use crate::token::GrantKind;
+
 use super::{
     Authorize, ClientCredentials, Device, Expired, JwtBearer, Refresh, Revoke, Token, Userinfo, rules::invalid,
 };
@@ -72,6 +74,17 @@ pub struct Variable {
 }
 
 impl Entry {
+    /// The ways to a token that it has: by a person in a browser first, by one with another device, by none.
+    pub fn flows(&self) -> Vec<GrantKind> {
+        let flows = [
+            (GrantKind::AuthorizationCode, self.authorize.is_some()),
+            (GrantKind::DeviceCode, self.device.is_some()),
+            (GrantKind::ClientCredentials, self.client_credentials.is_some()),
+            (GrantKind::JwtBearer, self.jwt_bearer.is_some()),
+        ];
+        flows.into_iter().filter_map(|(flow, offered)| offered.then_some(flow)).collect()
+    }
+
     /// Reads a file's text.
     ///
     /// # Errors

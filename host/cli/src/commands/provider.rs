@@ -4,6 +4,7 @@ use jackfield_broker::{
     clock::{Clock as _, SystemClock, rfc3339},
     home::PROVIDERS_FOLDER,
     provider::{self, Catalogue, Entry, Pkce, RefreshKind, discovery},
+    token::GrantKind,
 };
 use serde_json::json;
 
@@ -66,13 +67,14 @@ fn list(catalogue: &Catalogue, context: &Context) -> Done {
 
 /// In the words of `--flow`.
 fn flows(entry: &Entry) -> Vec<&'static str> {
-    let flows = [
-        ("browser", entry.authorize.is_some()),
-        ("device", entry.device.is_some()),
-        ("client-credentials", entry.client_credentials.is_some()),
-        ("jwt-bearer", entry.jwt_bearer.is_some()),
-    ];
-    flows.into_iter().filter(|(_, offered)| *offered).map(|(flow, _)| flow).collect()
+    let words = entry.flows().into_iter().map(|flow| match flow {
+        GrantKind::HandedIn => "handed-in",
+        GrantKind::AuthorizationCode => "browser",
+        GrantKind::DeviceCode => "device",
+        GrantKind::ClientCredentials => "client-credentials",
+        GrantKind::JwtBearer => "jwt-bearer",
+    });
+    words.collect()
 }
 
 fn show(entry: &Entry, page: &mut Page) {

@@ -47,6 +47,9 @@ async fn serve_configured(
     })?;
     let (tls, bounds) = (beside.tls(&config)?, beside.bounds()?);
     let data = config.data.clone();
+    if flags.only == Some(Served::Workspaces) {
+        stands_beside_a_registry(&config)?;
+    }
     let parts = parts(config.validator_timeout_s)?;
     let registry = Registry::open(config, parts).await.map_err(Failed::from_problem)?;
     registry.check().await.map_err(Failed::from_problem)?;
@@ -81,8 +84,13 @@ async fn serve_configured(
     let server = match is_alone {
         true => Server::of_registry(registry),
         false => {
-            let own = own_door(&registry, &port, &url, stop.clone()).await?;
-            serving::open(registry, beside, &own, context).await?
+            let is_beside = flags.only == Some(Served::Workspaces);
+            let own = match is_beside {
+                true => reached_by.clone(),
+                false => own_door(&registry, &port, &url, stop.clone()).await?,
+            };
+            let server = serving::open(registry, beside, &own, context).await?;
+            if is_beside { server.without_registry() } else { server }
         }
     };
     let server = Arc::new(server.with_metrics(Metrics::start()?));
@@ -116,6 +124,23 @@ async fn open_port(address: SocketAddr) -> Result<TcpListener, Failed> {
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, Failed> {
     listener.local_addr().map_err(|error| Failed::file("cannot tell the port", &error))
+}
+
+/// Workspaces alone know people, and the registry, by what another process made.
+fn stands_beside_a_registry(config: &Config) -> Result<(), Failed> {
+    if !config.data.join("keys").is_dir() {
+        let message = format!("there is no registry in `{}`, and workspaces stand beside one", config.data.display());
+        return Err(Failed::usage("registry-missing", message)
+            .hint("begin with `jackfield serve --only registry` and the same data, database and blobs"));
+    }
+    if config.public_url.is_none() {
+        return Err(Failed::usage(
+            "config-malformed",
+            "workspaces alone need `public_url`, by which all of it is reached",
+        )
+        .hint("a proxy sends /v1/workspaces, /mcp and /connect here, and the rest to the registry"));
+    }
+    Ok(())
 }
 
 /// Where workspaces reach the registry beside them: the port itself; or, if that speaks TLS for a name which need not lead back

@@ -26,8 +26,10 @@ pub(crate) struct Serve {
 /// What `serve` serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Served {
-    /// The registry: packages, checks, the log, search
+    /// The registry: packages, checks, the log, search, accounts
     Registry,
+    /// Workspaces, beside a registry that another process serves from the same data and databases
+    Workspaces,
 }
 
 /// Where a registry's configuration is, and what is said over it.

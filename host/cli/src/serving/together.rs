@@ -40,6 +40,8 @@ const FIRST_WORKSPACE: &str = "main";
 /// A server, open.
 pub(crate) struct Server {
     registry: jackfield_registry::Shared,
+    /// Whether it is served here, and works here between requests.
+    serves_registry: bool,
     metrics: Option<Metrics>,
     running: Option<Running>,
 }
@@ -98,7 +100,12 @@ pub(crate) async fn open(
     };
     let workspaces = Workspaces::open(parts).await.map_err(Failed::from_problem)?;
     first_workspace(&registry, &workspaces).await.map_err(Failed::from_problem)?;
-    Ok(Server { registry, metrics: None, running: Some(Running { workspaces, broker, sessions }) })
+    Ok(Server {
+        registry,
+        serves_registry: true,
+        metrics: None,
+        running: Some(Running { workspaces, broker, sessions }),
+    })
 }
 
 /// What workspaces believe of the registry beside them.
@@ -130,7 +137,12 @@ async fn first_workspace(
 impl Server {
     /// A registry alone.
     pub(crate) fn of_registry(registry: jackfield_registry::Shared) -> Self {
-        Self { registry, metrics: None, running: None }
+        Self { registry, serves_registry: true, metrics: None, running: None }
+    }
+
+    /// Workspaces alone: the registry is served, and works, in another process.
+    pub(crate) fn without_registry(self) -> Self {
+        Self { serves_registry: false, ..self }
     }
 
     /// The same, and what is counted is told.
@@ -151,7 +163,10 @@ impl Server {
     /// All routes behind one guard, and the pages beside them.
     pub(crate) fn router(&self) -> Router {
         let config = &self.registry.config;
-        let mut router = jackfield_registry::router::routes(self.registry.clone());
+        let mut router = match self.serves_registry {
+            true => jackfield_registry::router::routes(self.registry.clone()),
+            false => jackfield_registry::router::health(self.registry.clone()),
+        };
         if let Some(running) = &self.running {
             router =
                 router.merge(jackfield_workspace::routes(running.workspaces.clone())).merge(running.sessions.router());
@@ -199,7 +214,9 @@ impl Server {
     /// What goes on between requests, until `stop`.
     pub(crate) async fn work(self: Arc<Self>, stop: CancellationToken) {
         let mut work = JoinSet::new();
-        work.spawn(self.registry.clone().work(stop.clone()));
+        if self.serves_registry {
+            work.spawn(self.registry.clone().work(stop.clone()));
+        }
         if let Some(metrics) = self.metrics.clone() {
             let stop = stop.clone();
             work.spawn(async move {

@@ -128,7 +128,7 @@ fn package(program: &str, name: &str) -> PackageBuilder {
 }
 
 /// One with several operations, whose schemas say something.
-fn typed(name: &str) -> PackageBuilder {
+pub(crate) fn typed(name: &str) -> PackageBuilder {
     let described: Value = serde_json::from_str(include_str!("../../../../tests/programs/typed.json")).unwrap();
     let operations = serde_json::from_value(described["operations"].clone()).unwrap();
     package(programs::TYPED, name).manifest(|manifest| manifest.operations = operations)

@@ -8,7 +8,10 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::kit::{Desk, Server, on_each_database};
+use crate::{
+    agents::typed,
+    kit::{Desk, Server, databases, on_each_database},
+};
 
 /// What came back.
 pub(crate) struct Answer {
@@ -93,6 +96,60 @@ pub(crate) fn operator(desk: &Desk) -> String {
 
 const ECHO: &str = "/main/installations/acme/echo";
 const RUN: &str = "/main/installations/acme/echo/operations/run/invoke";
+
+#[test]
+fn registry_and_workspaces_are_served_apart() {
+    for flags in databases() {
+        let desk = Desk::new();
+        let early = desk.run("server-home", &["serve", "--data", "data", "--only", "workspaces", "--check"]);
+        assert_eq!(early.error(), (2, "registry-missing".to_owned()));
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        let registry = desk.serve(&[&flags[..], &["--only", "registry"]].concat());
+        let nameless = desk.run("server-home", &["serve", "--data", "data", "--only", "workspaces", "--check"]);
+        assert_eq!(nameless.error(), (2, "config-malformed".to_owned()));
+        let apart = ["--only", "workspaces", "--public-url", registry.url.as_str()];
+        let workspaces = desk.serve(&[&flags[..], &apart].concat());
+        desk.publisher(&registry);
+        desk.release_echo("1.0.0");
+        // Whom the one knows, the other knows.
+        let admin = Asks::new(&workspaces, operator(&desk));
+        admin.post("/main/installations", json!({ "package": "acme:echo", "grant": "none" }), 201);
+        assert_eq!(admin.post(RUN, json!({ "n": 1 }), 200)["result"], json!({ "n": 1 }));
+        // Neither does the other's work.
+        let client = Client::new();
+        let status = |server: &Server, path: &str| send(client.get(format!("{}{path}", server.url))).status.as_u16();
+        assert_eq!((status(&workspaces, "/readyz"), status(&workspaces, "/v1/packages/acme/echo")), (200, 404));
+        assert_eq!((status(&registry, "/v1/packages/acme/echo"), status(&registry, "/v1/workspaces/main")), (200, 404));
+        assert_eq!((workspaces.stop(), registry.stop()), (0, 0));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_input_or_a_setting_is_named_by_its_place() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    desk.publisher(&server);
+    let settings = json!({ "type": "object", "required": ["a/b"], "properties": { "b": { "type": "integer" } } });
+    desk.release("1.0.0", typed("acme:echo").manifest(|manifest| manifest.config = Some(settings)));
+    let admin = Asks::new(&server, operator(&desk));
+    let wrong = json!({ "b": "two" });
+    let is_named = |refused: Value, code: &str, missing: &str| {
+        assert_eq!(refused["code"], code, "{refused}");
+        let errors = refused["errors"].as_array().unwrap();
+        let mut places: Vec<_> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+        places.sort_unstable();
+        // What is missing, where it should be (RFC 6901).
+        assert_eq!(places, [missing, "/b"], "{refused}");
+        assert!(errors.iter().all(|error| error["detail"].is_string()), "{refused}");
+        assert!(!refused.to_string().contains("two"), "{refused}");
+    };
+    let wanted = json!({ "package": "acme:echo", "grant": { "config": wrong } });
+    is_named(admin.post("/main/installations", wanted, 400), "grant-config-invalid", "/a~1b");
+    let wanted = json!({ "package": "acme:echo", "grant": { "config": { "a/b": 1 } } });
+    admin.post("/main/installations", wanted, 201);
+    let add = RUN.replace("/run/", "/add/");
+    is_named(admin.post(&format!("{add}?dry_run=true"), wrong, 422), "input-invalid", "/a");
+}
 
 #[test]
 fn a_workspace_installs_invokes_and_upgrades() {

@@ -1,4 +1,5 @@
 import { error } from '@sveltejs/kit';
+import { faultsOf, type Faults } from '$lib/schema/faults';
 import type { ProblemBody } from './types';
 
 /** What the registry refused, or why it could not be asked. */
@@ -11,10 +12,15 @@ export class Problem extends Error {
     message: string,
     readonly hint: string | undefined = undefined,
     /** The whole answer: some problems say more than these four. */
-    readonly body: unknown = undefined,
+    readonly body: ProblemBody | undefined = undefined,
   ) {
     super(message);
     this.name = 'Problem';
+  }
+
+  /** Where a value that was sent is wrong, if that is why. */
+  get faults(): Faults {
+    return faultsOf(this.body?.errors ?? []);
   }
 }
 

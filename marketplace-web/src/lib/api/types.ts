@@ -18,6 +18,7 @@ export type Rating = Schemas['Rating'];
 export type Advisory = Schemas['Advisory'];
 export type NamespacePackages = Schemas['NamespacePackages'];
 export type NamespaceControl = Schemas['NamespaceControl'];
+export type Providers = Schemas['Providers'];
 export type TrustFacts = Schemas['TrustFacts'];
 export type ProblemBody = Schemas['ProblemBody'];
 export type Flags = Schemas['Flags'];

@@ -1,6 +1,6 @@
 import { exact, json, path, text, type Fetch } from './client';
 import type { Name } from './registry';
-import type { Change, Manifest, Micros } from './types';
+import type { Change, Manifest, Micros, Providers } from './types';
 
 // What host/workspace answers: docs/reference/workspaces.md.
 
@@ -393,6 +393,7 @@ export class Workspace {
     this.get<{ invocations: Invocation[]; next: string | null }>(`/invocations${query(search)}`);
   invocation = (id: string) => this.get<Invocation>(path`/invocations/${id}`);
 
+  providers = () => this.get<Providers>('/providers');
   connections = () => this.get<{ connections: Connection[] }>('/connections');
   connect = (wanted: WantedConnection) => this.change<ConnectLink>('POST', '/connections', wanted);
   connection = (id: string) =>

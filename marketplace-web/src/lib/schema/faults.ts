@@ -1,27 +1,19 @@
-/** What a server says is wrong with a value, by JSON pointer: `''` is the whole. */
+/** A place in a value, by JSON pointer (RFC 6901), and what is wrong with it. */
+export interface Fault {
+  pointer: string;
+  detail: string;
+}
+
+/** What is wrong with a value, by JSON pointer: `''` is the whole. */
 export type Faults = ReadonlyMap<string, readonly string[]>;
 
 export const NO_FAULTS: Faults = new Map();
 
-/**
- * Reads what stands after `…does not fit …: ` or `…do not fit …: ` in a refusal: ```/url`: what is wrong; the value: what is wrong``.
- * None if a refusal says no such thing.
- */
-export function faultsOf(detail: string): Faults {
-  const list = /\bdo(?:es)? not fit `[^`]*`: (.+)$/s.exec(detail)?.[1];
+/** What a server says of single places, in the order in which it does. */
+export function faultsOf(errors: readonly Fault[]): Faults {
   const faults = new Map<string, string[]>();
-  for (const line of list?.split(/; (?=`\/|the value: )/) ?? []) {
-    const [, pointer = '', says = line] = /^(?:`([^`]*)`|the value): (.*)$/s.exec(line) ?? [];
-    const at = pointer + missing(says);
-    faults.set(at, [...(faults.get(at) ?? []), says]);
-  }
+  for (const { pointer, detail } of errors) faults.set(pointer, [...(faults.get(pointer) ?? []), detail]);
   return faults;
-}
-
-/** What is missing is said of the whole; its place is where it should be. */
-function missing(says: string): string {
-  const name = /^"([^"]+)" is a required property$/.exec(says)?.[1];
-  return name === undefined ? '' : below('', name);
 }
 
 /** A pointer one step further down (RFC 6901). */

@@ -1,7 +1,7 @@
 import { Problem } from '$lib/api/client';
 import type { Name } from '$lib/api/registry';
 import type { Answer, Call, Denial, DryRun, NoAnswer, Workspace } from '$lib/api/workspace';
-import { faultsOf, NO_FAULTS, type Faults } from '$lib/schema/faults';
+import { NO_FAULTS, type Faults } from '$lib/schema/faults';
 
 /** What came of a call. */
 export type Outcome =
@@ -56,7 +56,7 @@ export class Caller {
       return await this.workspace.dryRun(this.name, this.operation, call);
     } catch (problem) {
       if (problem instanceof Problem && problem.code === 'input-invalid') {
-        this.faults = faultsOf(problem.message);
+        this.faults = problem.faults;
         if (this.faults.size > 0) return 'unfit';
       }
       // What a call would be denied, the call itself says with what would allow it.
