@@ -4,7 +4,7 @@ use std::{borrow::Cow, io, process::ExitCode};
 
 use anstyle::AnsiColor;
 use jackfield_host::failure::{Failure, HostFault};
-use jackfield_package::Refusal;
+use jackfield_package::{Fault, Refusal};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -24,6 +24,8 @@ pub(crate) struct Failed {
     message: String,
     /// The next command to try.
     hint: Option<String>,
+    /// Where a value is wrong, if that is why.
+    faults: Vec<Fault>,
     /// More for a machine, merged into the JSON.
     details: Map<String, Value>,
 }
@@ -86,7 +88,7 @@ impl Kind {
 
 impl Failed {
     pub(crate) fn new(kind: Kind, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { kind, code: code.into(), message: message.into(), hint: None, details: Map::new() }
+        Self { kind, code: code.into(), message: message.into(), hint: None, faults: Vec::new(), details: Map::new() }
     }
 
     /// The command line asks for what can't be.
@@ -154,9 +156,9 @@ impl Failed {
         self.kind
     }
 
-    /// Code, message and hint.
-    pub(crate) fn into_parts(self) -> (Cow<'static, str>, String, Option<String>) {
-        (self.code, self.message, self.hint)
+    /// Its code, and the rest of what a refusal says.
+    pub(crate) fn into_parts(self) -> (Cow<'static, str>, String, Option<String>, Vec<Fault>) {
+        (self.code, self.message, self.hint, self.faults)
     }
 
     /// Writes it to stderr and gives the exit code. The one place where errors are rendered.
@@ -191,6 +193,9 @@ fn write_json(failed: &Failed, to: &mut dyn io::Write) -> io::Result<()> {
         if let Some(hint) = &failed.hint {
             error.insert("hint".to_owned(), json!(hint));
         }
+        if !failed.faults.is_empty() {
+            error.insert("errors".to_owned(), json!(failed.faults));
+        }
         error.extend(failed.details.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
     writeln!(to, "{}", plain_json(&json!({ "error": error }).to_string()))
@@ -219,8 +224,8 @@ fn cause(error: &io::Error) -> String {
 
 impl From<Refusal> for Failed {
     fn from(refusal: Refusal) -> Self {
-        let Refusal { code, message, hint, .. } = refusal;
-        Self { hint, ..Self::new(Kind::Refused, code, message) }
+        let Refusal { code, message, hint, faults } = refusal;
+        Self { hint, faults, ..Self::new(Kind::Refused, code, message) }
     }
 }
 

@@ -163,19 +163,23 @@ pub(crate) async fn perform(
     if let Some(log) = log {
         invocation = invocation.log_sink(log);
     }
-    let invoking = host.invoke(package, invocation);
-    let outcome = match deadline {
-        None => invoking.await,
-        Some(deadline) => {
-            tokio::pin!(invoking);
-            tokio::select! {
-                outcome = &mut invoking => outcome,
-                () = tokio::time::sleep(deadline) => {
-                    cancel.cancel();
-                    let outcome = invoking.await;
-                    overdue(outcome, deadline)
-                }
+    // In its place at once: it is large, and every move copies it.
+    let mut invoking = std::pin::pin!(host.invoke(package, invocation));
+    let overdue_at = async {
+        match deadline {
+            Some(deadline) => {
+                tokio::time::sleep(deadline).await;
+                deadline
             }
+            None => std::future::pending().await,
+        }
+    };
+    let outcome = tokio::select! {
+        biased;
+        outcome = &mut invoking => outcome,
+        deadline = overdue_at => {
+            cancel.cancel();
+            overdue(invoking.await, deadline)
         }
     };
     let outcome = fix::over_http(outcome, &caller.workspace, package);

@@ -16,12 +16,12 @@ impl Failed {
             Kind::Fault => StatusCode::BAD_GATEWAY,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        let (code, message, hint) = self.into_parts();
+        let (code, message, hint, errors) = self.into_parts();
         let mut problem = match code {
             Cow::Borrowed(code) => Problem::new(status, code, message),
             Cow::Owned(code) => Problem::new(status, "registry-refused", format!("{message} [{code}]")),
         };
-        problem.hint = hint;
+        (problem.hint, problem.errors) = (hint, errors);
         problem
     }
 

@@ -144,7 +144,7 @@ fn what_is_wrong_with_an_input_or_a_setting_is_named_by_its_place() {
         assert!(!refused.to_string().contains("two"), "{refused}");
     };
     let wanted = json!({ "package": "acme:echo", "grant": { "config": wrong } });
-    is_named(admin.post("/main/installations", wanted, 400), "grant-config-invalid", "/a~1b");
+    is_named(admin.post("/main/installations", wanted, 422), "grant-config-invalid", "/a~1b");
     let wanted = json!({ "package": "acme:echo", "grant": { "config": { "a/b": 1 } } });
     admin.post("/main/installations", wanted, 201);
     let add = RUN.replace("/run/", "/add/");
