@@ -13,7 +13,7 @@ use jackfield_server::openapi::{
 use serde_json::{Value, json};
 
 use super::{caching, diff::Diff, packages, permissions::Permissions, search::routes::Found};
-use crate::{review, status};
+use crate::{review, status, trial::Tryable, validator::Trial};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const JSON: &str = "application/json";
@@ -32,6 +32,9 @@ const ROUTES: &[Row] = &[
     ("get", "/v1/packages/{namespace}/{name}/{version}/manifest", Anybody, "The manifest, as it stands in the component", "", JSON),
     ("get", "/v1/packages/{namespace}/{name}/{version}/permissions", Anybody, "What it may do, in plain words", "", "Permissions"),
     ("get", "/v1/packages/{namespace}/{name}/{version}/readme", Anybody, "The README, as plain text", "", "text/plain"),
+    ("get", "/v1/packages/{namespace}/{name}/{version}/wit", Anybody, "What the component imports and exports, as a WIT text", "", "text/plain"),
+    ("get", "/v1/packages/{namespace}/{name}/{version}/try", Anybody, "What a release may be tried with", "", "Tryable"),
+    ("post", "/v1/packages/{namespace}/{name}/{version}/try", Anybody, "Make one call in a sandbox whose network is a cassette of the package", "Trial", JSON),
     ("get", "/v1/packages/{namespace}/{name}/{version}/checks", Anybody, "The checks that it went through", "", "Checks"),
     ("get", "/v1/packages/{namespace}/{name}/{version}/statements", Anybody, "Statements about it that are in the log", "", "Statements"),
     ("post", "/v1/packages/{namespace}/{name}/{version}/statements", Person, "Hand in the publish statement of a staged release", BUNDLE, JSON),
@@ -130,6 +133,8 @@ pub fn part() -> Part {
         .schema::<packages::Statements>()
         .schema::<packages::NamespacePackages>()
         .schema::<Permissions>()
+        .schema::<Tryable>()
+        .schema::<Trial>()
         .schema::<Diff>()
         .schema::<status::routes::Statuses>()
         .schema::<status::routes::Deprecation>()
