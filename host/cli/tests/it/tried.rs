@@ -202,6 +202,32 @@ fn an_operator_says_how_many_try_and_nobody_tries_without_end() {
 }
 
 #[test]
+fn who_finds_others_before_him_is_told_to_come_again() {
+    let desk = Desk::new();
+    let server = desk.serve(&["--set", "tries_at_once=1"]);
+    desk.publisher(&server);
+    desk.release("1.0.0", PackageBuilder::of(programs::SLEEP_FOREVER));
+    let run = json!({ "operation": "run", "input": {} });
+    // Each has its turn for longer than anybody waits for one.
+    let ask = || send(post(&server, "1.0.0", &run));
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..3).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|answer| answer.join().unwrap()).collect()
+    });
+    let codes: Vec<String> = answers.iter().map(|answer| code(&answer.text)).collect();
+    assert!(codes.iter().all(|code| code == "limit-reached" || code == "sandbox-busy"), "{codes:?}");
+    assert!(codes.contains(&"limit-reached".to_owned()), "{codes:?}");
+    let busy = answers.iter().find(|answer| code(&answer.text) == "sandbox-busy").expect("one that waited in vain");
+    assert_eq!(busy.status.as_u16(), 503);
+    assert!(busy.headers.contains_key("retry-after"));
+}
+
+fn code(text: &str) -> String {
+    let problem: Value = serde_json::from_str(text).unwrap();
+    problem["code"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
 fn the_child_that_reads_answers_for_whatever_it_is_given() {
     let desk = Desk::new();
     let whole = PackageBuilder::of(programs::ECHO).bytes();
@@ -214,5 +240,61 @@ fn the_child_that_reads_answers_for_whatever_it_is_given() {
         let contents: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
         assert_eq!(contents["wit"]["text"].is_string(), is_text, "{file}: {contents}");
         assert_eq!(contents["wit"]["none"].is_string(), !is_text, "{file}: {contents}");
+    }
+}
+
+/// A component that is a connector by its exports, and has these types and exports besides.
+fn connector(desk: &Desk, file: &str, rest: &str) {
+    let text = format!(
+        r#"(component
+            (instance $empty)
+            (export "jackfield:connector/descriptor@0.1.0" (instance $empty))
+            (export "jackfield:connector/operations@0.1.0" (instance $empty))
+            {rest})"#
+    );
+    let program = desk.path("program");
+    std::fs::write(&program, wat::parse_str(text).unwrap()).unwrap();
+    let package = PackageBuilder::of(program.to_str().unwrap()).named("acme:hostile");
+    std::fs::write(desk.path(file), package.bytes()).unwrap();
+}
+
+#[test]
+fn types_that_are_made_to_be_hard_end_nothing_but_an_answer() {
+    let desk = Desk::new();
+    // An interface of its own, whose functions take what stands at the end of a chain of types.
+    let chain = |length: usize, functions: usize, next: fn(usize) -> String| {
+        let types: String = (1..=length).map(|n| format!("(type $t{n} {})", next(n - 1))).collect();
+        let exports: String = (0..functions).map(|n| format!("(export \"f{n}\" (func $f))")).collect();
+        format!(
+            r#"(type $t0 (list u8)) {types}
+            (core module $m
+                (memory (export "memory") 1)
+                (func (export "f") (param i32 i32) unreachable)
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable))
+            (core instance $m (instantiate $m))
+            (func $f (param "it" $t{length}) (canon lift (core func $m "f")
+                (memory (core memory $m "memory")) (realloc (core func $m "realloc"))))
+            (instance $i {exports})
+            (export "evil:it/face" (instance $i))"#
+        )
+    };
+    let list = |n: usize| format!("(list $t{n})");
+    let twice = |n: usize| format!("(list (tuple $t{n} $t{n}))");
+    let text = ["text", "package evil:it {"];
+    let none = |why| ["none", why];
+    for (file, rest, [kind, expected]) in [
+        ("flat.wasm", chain(3, 1, list), text),
+        ("deep.wasm", chain(90, 1, list), text),
+        ("deeper.wasm", chain(20_000, 1, list), none("nesting is too deep")),
+        ("wide.wasm", chain(17, 1, twice), none("at most 1048576")),
+        ("wider.wasm", chain(17, 900, twice), none("effective type size")),
+        ("odd.wasm", "(type $t (list u8)) (export \"it\" (type $t))".to_owned(), none("`it`")),
+    ] {
+        connector(&desk, file, &rest);
+        let memory = (1u64 << 30).to_string();
+        let output = desk.command("home", &["read-component", file, &memory, "20"]).output().unwrap();
+        let contents: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{file}: {output:?}"));
+        let said = contents["wit"][kind].as_str().unwrap_or_else(|| panic!("{file}: {contents}"));
+        assert!(said.contains(expected), "{file}: {said}");
     }
 }
