@@ -265,13 +265,13 @@ pub const STATUSES_AT_ONCE: i64 = 100;
 
 // ── Reading and trying components ───────────────────────────────────────────────────────────────────────────────────
 
-/// Bytes of a component's WIT: a connector with all of WASI that there is has 60 KiB.
+/// Bytes of a component's WIT: a connector that sends requests has 8 KiB. What is valid and made to be long has three of these.
 pub const WIT_BYTES: usize = 1 << 20;
 
 /// Components that are read at a time for what they say of themselves: each takes a process, and a core for part of a second.
 pub const READINGS_AT_ONCE: usize = 2;
 
-/// Bytes of what components say of themselves that are kept in memory: a thousand of usual ones.
+/// Bytes of what components say of themselves that are kept in memory: more than a thousand usual ones.
 pub const READINGS_KEPT_BYTES: u64 = 32 << 20;
 
 /// Seconds that somebody waits for a reading or a try to begin while others have theirs; then he is told to come again.

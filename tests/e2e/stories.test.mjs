@@ -290,10 +290,21 @@ test('a visitor tries an operation on what the package has recorded', async (t) 
     await look('off-the-recording');
   });
 
-  await t.test('what was taken back is not tried', async () => {
-    await open(page, '/packages/jackfield/csv/operations?version=0.1.1');
-    await page.getByRole('heading', { name: 'CSV to JSON lines' }).waitFor();
-    assert.equal(await page.getByText('Try it').count(), 0);
+  await t.test('what was taken back is not tried, and nothing is where nobody runs components', async () => {
+    const none = async (path) => {
+      await open(page, path);
+      await page.getByRole('heading', { name: 'CSV to JSON lines' }).waitFor();
+      assert.equal(await page.getByText('Try it').count(), 0);
+    };
+    await none('/packages/jackfield/csv/operations?version=0.1.1');
+    await page.route('**/try', (route) =>
+      route.fulfill({
+        status: 501,
+        contentType: 'application/problem+json',
+        body: JSON.stringify({ code: 'sandbox-missing', detail: 'nobody runs components here', status: 501 }),
+      }),
+    );
+    await none('/packages/jackfield/csv/operations');
   });
   assert.ok(
     asked.every((url) => url.startsWith(stage.url) || url.startsWith('blob:')),

@@ -31,9 +31,9 @@ const ANSWER_BYTES: u64 = 4 << 20;
 const CONTENTS_BYTES: u64 = 8 << 20;
 /// Bytes of what comes of a try: an output and a file of 1 MiB each at the most, twice as long in JSON, and what it logs.
 const TRIED_BYTES: u64 = 8 << 20;
-/// Seconds to read what a component says of itself: the largest takes two.
+/// Seconds to read what a component says of itself: a usual one takes less than a tenth of one.
 const READ_S: u64 = 20;
-/// Seconds for a try: a Python interpreter is compiled in half of it, and a call has ten.
+/// Seconds for a try: the component is compiled for it, for which a host has as long, and a call has ten of them.
 const TRY_S: u64 = 60;
 /// Bytes of what a failing child has to say.
 const LAST_WORDS_BYTES: u64 = 4 << 10;
