@@ -38,6 +38,8 @@ pub struct Config {
     pub sign_in: Vec<SignInProvider>,
     /// How long the validator may work on one component.
     pub validator_timeout_s: u64,
+    /// How many calls of connectors visitors may try at a time, each in a process with a core and up to 4 GiB; 0: nobody tries any.
+    pub tries_at_once: usize,
     /// Seconds between checkpoints while entries wait. More entries share one checkpoint when it is longer.
     pub sequence_interval_ms: u64,
     /// How long a package's signed index is good for.
@@ -65,6 +67,7 @@ impl Default for Config {
             oidc_issuers: Vec::new(),
             sign_in: Vec::new(),
             validator_timeout_s: 120,
+            tries_at_once: 2,
             sequence_interval_ms: 200,
             index_lifetime_s: 7 * 86_400,
             review_calls: 10,

@@ -14,7 +14,8 @@
 //! [`oci`] receives bytes into [`blob`] and stages them → [`publish`] has a [`validator::Validator`] read and run them
 //! elsewhere, holds the publisher's statement against the namespace's keys, and signs what it has checked → [`log`]
 //! sequences the statements → [`publish`] releases → [`read`], [`index`] and [`oci`] show it to everybody. [`status`] takes
-//! it back, [`review`] says how it was.
+//! it back, [`review`] says how it was. What it says of itself, and what comes of a call, is shown by having it read and run
+//! elsewhere again ([`trial`]).
 //!
 //! SQL stands in `store.rs` files only; handlers parse, call and render.
 
@@ -38,6 +39,7 @@ pub mod review;
 pub mod router;
 pub mod serve;
 pub mod status;
+pub mod trial;
 pub mod validator;
 
 pub use config::Config;

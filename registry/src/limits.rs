@@ -262,3 +262,26 @@ pub const QUARANTINE_DAYS: i64 = 7;
 
 /// Statuses that one round makes true: a moderator's morning. The next round follows within a second.
 pub const STATUSES_AT_ONCE: i64 = 100;
+
+// ── Reading and trying components ───────────────────────────────────────────────────────────────────────────────────
+
+/// Bytes of a component's WIT: a connector that sends requests has 8 KiB. What is valid and made to be long has three of these.
+pub const WIT_BYTES: usize = 1 << 20;
+
+/// Components that are read at a time for what they say of themselves: each takes a process, and a core for part of a second.
+pub const READINGS_AT_ONCE: usize = 2;
+
+/// Bytes of what components say of themselves that are kept in memory: more than a thousand usual ones.
+pub const READINGS_KEPT_BYTES: u64 = 32 << 20;
+
+/// Seconds that somebody waits for a reading or a try to begin while others have theirs; then he is told to come again.
+pub const TURN_S: u64 = 10;
+
+/// Seconds that a try may take in all, its turn and the compilation included: [`TURN_S`], a minute, and some to answer.
+pub const TRY_TIMEOUT_S: u64 = 75;
+
+/// Tries at once from one address, and as many of one user; then one each [`TRY_EVERY_S`]: who looks at a form and thinks takes longer.
+pub const TRIES_IN_A_ROW: u32 = 20;
+
+/// Seconds until one more: each compiles a component and runs somebody else's code.
+pub const TRY_EVERY_S: i64 = 6;

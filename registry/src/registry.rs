@@ -41,6 +41,10 @@ pub struct Registry {
     pub counts: crate::read::counts::Counts,
     /// What stands between requests at the door.
     pub door: account::Door,
+    /// What components say of themselves.
+    pub(crate) readings: crate::read::contents::Readings,
+    /// Calls that are being tried.
+    pub(crate) trials: crate::trial::Trials,
     /// Blobs that everybody may see, for a moment.
     pub(crate) shown: crate::oci::Shown,
     /// The largest size of the log that this process has seen published. It only grows.
@@ -94,6 +98,7 @@ impl Registry {
         let keys = Keys::open(&config)?;
         let Parts { clock, validator, resolver, .. } = parts;
         let door = account::Door::new(&config)?;
+        let trials = crate::trial::Trials::new(config.tries_at_once);
         let registry = Arc::new(Self {
             config,
             db,
@@ -104,6 +109,8 @@ impl Registry {
             resolver,
             counts: Default::default(),
             door,
+            readings: crate::read::contents::Readings::new(),
+            trials,
             shown: crate::oci::Shown::new(),
             log_size: AtomicU64::new(0),
         });

@@ -16,10 +16,10 @@ use crate::{
     Problem, Shared,
     account::{self, authority::with_denials_recorded, session},
     evidence, index,
-    limits::{OCI_REQUESTS_FACTOR, UPLOAD_TIMEOUT_S},
+    limits::{OCI_REQUESTS_FACTOR, TRY_TIMEOUT_S, UPLOAD_TIMEOUT_S},
     log, oci, publish,
     read::{self, openapi},
-    review, status,
+    review, status, trial,
 };
 
 /// The registry's routes, guarded: all that a registry on a port of its own answers.
@@ -49,6 +49,7 @@ pub fn routes(registry: Shared) -> Router {
         .merge(log::routes::routes())
         .merge(status::routes::routes())
         .merge(review::routes::routes())
+        .merge(trial::routes())
         .merge(oci::routes::routes())
         .route_layer(middleware::from_fn_with_state(registry.clone(), around))
         .with_state(registry.clone())
@@ -66,6 +67,9 @@ pub fn allowance(method: &Method, path: &str) -> Allowance {
     let plain = Allowance::default();
     match path {
         "/healthz" | "/readyz" => Allowance { times_as_often: 0, ..plain },
+        path if path.starts_with("/v1/packages/") && path.ends_with("/try") => {
+            Allowance { timeout: Duration::from_secs(TRY_TIMEOUT_S), ..plain }
+        }
         path if !path.starts_with("/v2/") => plain,
         _ if matches!(*method, Method::GET | Method::HEAD) => {
             Allowance { times_as_often: OCI_REQUESTS_FACTOR, ..plain }
@@ -86,9 +90,9 @@ pub fn refuse(path: &str, problem: Problem) -> Response {
     }
 }
 
-/// What may be changed by nobody in particular: signing in, and what counts without a name. Everything else under `/v1/` asks for
+/// What may be asked for by nobody in particular: signing in, what counts without a name, and what changes nothing. Everything else under `/v1/` asks for
 /// a token before anything of it is read; what the token is good for, each route finds out.
-const OPEN: [&str; 6] = ["/v1/login", "/v1/session", "/v1/users", "/v1/token-exchange", "/installs", "/begin"];
+const OPEN: [&str; 7] = ["/v1/login", "/v1/session", "/v1/users", "/v1/token-exchange", "/installs", "/begin", "/try"];
 
 /// Around each route of the registry.
 async fn around(State(registry): State<Shared>, request: Request, next: Next) -> Response {

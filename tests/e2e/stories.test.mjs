@@ -192,6 +192,127 @@ test('a README is text: no HTML of it is read, and no picture is fetched', async
   assert.deepEqual(page.complaints, []);
 });
 
+test('an author reads the contract of what is published', async () => {
+  const page = await stage.person();
+  await open(page, '/packages/jackfield/csv/interfaces');
+  const wit = page.getByRole('region', { name: 'WIT' });
+  const text = await wit.innerText();
+  assert.match(text, /export jackfield:connector\/operations@0\.1\.0;/);
+  assert.match(text, /package jackfield:connector@0\.1\.0 \{/);
+  await page.getByRole('button', { name: 'Copy', exact: true }).click();
+  assert.equal((await page.evaluate(() => navigator.clipboard.readText())).trim(), text.trim());
+  // What can't be had is said, and the rest stands there all the same.
+  await page.route('**/wit', (route) =>
+    route.fulfill({
+      status: 404,
+      contentType: 'application/problem+json',
+      body: JSON.stringify({ code: 'wit-not-found', detail: 'It can’t be written as WIT.', status: 404 }),
+    }),
+  );
+  await open(page, '/packages/jackfield/csv/interfaces');
+  await page.getByText('It can’t be written as WIT.').waitFor();
+  await page.getByRole('heading', { name: 'Exports' }).waitFor();
+  assert.deepEqual(page.complaints, []);
+});
+
+test('a visitor tries an operation on what the package has recorded', async (t) => {
+  const page = await stage.person();
+  const asked = [];
+  page.on('request', (request) => asked.push(request.url()));
+  const form = (title) => page.locator('details', { has: page.locator('summary', { hasText: `Try it: ${title}` }) });
+  const result = () => page.getByRole('region', { name: 'Result' });
+  const look = async (name) => {
+    if (stage.shots) await page.screenshot({ path: join(stage.shots, `${name}.png`), fullPage: true });
+    await assertFits(page, name);
+    await assertAccessible(page, name);
+  };
+  const recording = () => page.getByRole('combobox', { name: /^Recording/ });
+
+  await t.test('by keys alone', async () => {
+    await open(page, '/packages/jackfield/csv/operations');
+    const focused = () =>
+      page.evaluate(() => {
+        const it = document.activeElement;
+        return (it?.labels?.[0]?.textContent ?? it?.getAttribute('aria-label') ?? it?.textContent ?? '').trim();
+      });
+    const until = async (pattern) => {
+      for (let n = 0; n < 120; n += 1) {
+        await page.keyboard.press('Tab');
+        if (pattern.test(await focused())) return;
+      }
+      assert.fail(`nothing that is ${pattern} gets the focus`);
+    };
+    await until(/^Try it: CSV to JSON lines$/);
+    await page.keyboard.press('Enter');
+    await until(/^Recording/);
+    assert.equal(await recording().inputValue(), '0');
+    await until(/^Try it$/);
+    await page.keyboard.press('Enter');
+    await result().waitFor();
+    assert.equal(await focused(), 'What came of it', 'the focus goes to what is new');
+    assert.match(await result().innerText(), /"rows_out": 1/);
+    await page.getByText('units of fuel').waitFor();
+    assert.equal(await page.getByText('Invocation').count(), 0, 'nobody keeps a bill');
+    await look('try');
+  });
+
+  await t.test('with a file of his own', async () => {
+    const own = { name: 'own.csv', mimeType: 'text/csv', buffer: Buffer.from('name,cost\nloom,7\nshuttle,3\n') };
+    await form('CSV to JSON lines').locator('input[type=file]').setInputFiles(own);
+    await form('CSV to JSON lines').getByRole('button', { name: 'Try it' }).click();
+    // The recording says that there is no header.
+    await page.getByText('"rows_out": 3').waitFor();
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: /jsonl$/ }).click();
+    let text = '';
+    for await (const part of await (await download).createReadStream()) text += part;
+    assert.match(text, /loom.*\n.*shuttle/);
+  });
+
+  await t.test('a recording of an error', async () => {
+    await recording().selectOption({ label: 'no such encoding (ends in an error)' });
+    assert.equal(await result().count(), 0, 'what came of another is gone');
+    await form('CSV to JSON lines').getByRole('button', { name: 'Try it' }).click();
+    await page.getByText('It answered with an error').waitFor();
+    await page.getByText('Nothing had left before that.').waitFor();
+    await look('recorded-error');
+  });
+
+  await t.test('a request that is not on the recording', async () => {
+    await page.setViewportSize({ width: 360, height: 900 });
+    await open(page, '/packages/jackfield/http/operations');
+    await page.getByText('Try it: ').click();
+    await recording().selectOption({ label: 'get json' });
+    await page.getByRole('textbox', { name: 'url' }).fill('https://api.example.com/elsewhere');
+    await form('').getByRole('button', { name: 'Try it' }).click();
+    await page.getByText('It asked for what is not on the recording').waitFor();
+    await page.getByText('+ GET https://api.example.com/elsewhere').waitFor();
+    await look('off-the-recording');
+  });
+
+  await t.test('what was taken back is not tried, and nothing is where nobody runs components', async () => {
+    const none = async (path) => {
+      await open(page, path);
+      await page.getByRole('heading', { name: 'CSV to JSON lines' }).waitFor();
+      assert.equal(await page.getByText('Try it').count(), 0);
+    };
+    await none('/packages/jackfield/csv/operations?version=0.1.1');
+    await page.route('**/try', (route) =>
+      route.fulfill({
+        status: 501,
+        contentType: 'application/problem+json',
+        body: JSON.stringify({ code: 'sandbox-missing', detail: 'nobody runs components here', status: 501 }),
+      }),
+    );
+    await none('/packages/jackfield/csv/operations');
+  });
+  assert.ok(
+    asked.every((url) => url.startsWith(stage.url) || url.startsWith('blob:')),
+    'the browser asks nobody else either',
+  );
+  assert.deepEqual(page.complaints, []);
+});
+
 test('the browser verifies a release, and refuses one that was tampered with', async (t) => {
   const path = '/packages/jackfield/csv/security';
   const evidence = await (await fetch(`${stage.registry.url}/v1/packages/jackfield/csv/0.1.2/evidence`)).json();

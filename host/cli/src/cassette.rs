@@ -147,6 +147,12 @@ impl Cassette {
         };
         CassetteForm::of(cassette).and_then(|form| format::read(form, &no_file)).map_err(Problem::into_failed)
     }
+
+    /// Another file beside its own, or in the place of the one of that id.
+    pub(crate) fn hand_in(&mut self, id: &str, bytes: Vec<u8>) {
+        self.files.retain(|(known, _)| known != id);
+        self.files.push((id.to_owned(), Content::Bytes(bytes)));
+    }
 }
 
 /// A cassette as a package carries it: with the content of the files that it names in it, and known to be a good one.

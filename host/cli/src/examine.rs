@@ -1,7 +1,9 @@
 //! What a component is, and what every rule says of it: read, then asked in a sandbox. The registry's validator and
-//! `jackfield check` are this code.
+//! `jackfield check` are this code. [`contents`] is what it says of itself, [`trial`] one call of it.
 
+pub(crate) mod contents;
 mod replay;
+pub(crate) mod trial;
 
 use std::path::Path;
 

@@ -145,4 +145,8 @@ pub(crate) enum Command {
     CompileComponent(CompileComponent),
     #[command(hide = true)]
     ExamineComponent(ExamineComponent),
+    #[command(hide = true)]
+    ReadComponent(ExamineComponent),
+    #[command(hide = true)]
+    TryComponent(ExamineComponent),
 }

@@ -77,8 +77,11 @@ fn start(global: flags::Global, command: Command) -> Done {
     if let Command::CompileComponent(flags) = command {
         return commands::compile_component::run(&flags);
     }
-    if let Command::ExamineComponent(flags) = command {
-        return commands::examine_component::run(&flags);
+    match command {
+        Command::ExamineComponent(flags) => return commands::examine_component::examine(&flags),
+        Command::ReadComponent(flags) => return commands::examine_component::read(&flags),
+        Command::TryComponent(flags) => return commands::examine_component::try_out(&flags),
+        _ => {}
     }
     let context = Context::new(global)?;
     // A server's telemetry is begun once it has read its configuration.
@@ -152,7 +155,9 @@ async fn run(command: Command, context: &Context) -> Done {
         Command::Restore(flags) => commands::restore::run(&flags, context),
         // Handled before the runtime and its threads are there.
         Command::CompileComponent(flags) => commands::compile_component::run(&flags),
-        Command::ExamineComponent(flags) => commands::examine_component::run(&flags),
+        Command::ExamineComponent(flags) => commands::examine_component::examine(&flags),
+        Command::ReadComponent(flags) => commands::examine_component::read(&flags),
+        Command::TryComponent(flags) => commands::examine_component::try_out(&flags),
     }
 }
 

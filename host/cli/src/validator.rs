@@ -10,20 +10,31 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jackfield_registry::validator::{Examination, Validator, ValidatorFault};
+use jackfield_registry::validator::{Contents, Examination, Trial, Tried, Validator, ValidatorFault};
+use serde::de::DeserializeOwned;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     process::Command,
     time::timeout,
 };
 
-/// The hidden command: see `commands/examine_component.rs`.
+/// The hidden commands: see `commands/examine_component.rs`.
 const EXAMINE_COMMAND: &str = "examine-component";
+const READ_COMMAND: &str = "read-component";
+const TRY_COMMAND: &str = "try-component";
 
 /// Bytes of private memory that the child may have. The sandbox's pool of stacks and tables reserves half of it.
 const MEMORY_BYTES: u64 = 4 << 30;
 /// Bytes of an examination: a manifest and a README of 256 KiB each, twice as long in JSON, and the outcomes.
 const ANSWER_BYTES: u64 = 4 << 20;
+/// Bytes of what a component says of itself: its WIT and the inputs of its cassettes, twice as long in JSON.
+const CONTENTS_BYTES: u64 = 8 << 20;
+/// Bytes of what comes of a try: an output and a file of 1 MiB each at the most, twice as long in JSON, and what it logs.
+const TRIED_BYTES: u64 = 8 << 20;
+/// Seconds to read what a component says of itself: a usual one takes less than a tenth of one.
+const READ_S: u64 = 20;
+/// Seconds for a try: the component is compiled for it, for which a host has as long, and a call has ten of them.
+const TRY_S: u64 = 60;
 /// Bytes of what a failing child has to say.
 const LAST_WORDS_BYTES: u64 = 4 << 10;
 
@@ -51,36 +62,69 @@ impl ChildValidator {
 #[async_trait]
 impl Validator for ChildValidator {
     async fn validate(&self, component: &Path) -> Result<Examination, ValidatorFault> {
-        let failed = |what: &str, error: &dyn std::fmt::Display| ValidatorFault::Failed(format!("{what}: {error}"));
+        self.ask(EXAMINE_COMMAND, component, self.timeout_s, ANSWER_BYTES, Vec::new()).await
+    }
+
+    async fn read(&self, component: &Path) -> Result<Contents, ValidatorFault> {
+        self.ask(READ_COMMAND, component, self.timeout_s.min(READ_S), CONTENTS_BYTES, Vec::new()).await
+    }
+
+    async fn try_out(&self, component: &Path, trial: &Trial) -> Result<Tried, ValidatorFault> {
+        let told = serde_json::to_vec(trial).map_err(|error| failed("it can't be told", &error))?;
+        self.ask(TRY_COMMAND, component, self.timeout_s.min(TRY_S), TRIED_BYTES, told).await
+    }
+}
+
+impl ChildValidator {
+    /// Runs a child with this on its stdin, and reads the JSON that it answers with.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        command: &str,
+        component: &Path,
+        timeout_s: u64,
+        answer_bytes: u64,
+        told: Vec<u8>,
+    ) -> Result<T, ValidatorFault> {
         // A folder of its own to leave things in, which goes with it, also when it is killed.
         let folder = tempfile::Builder::new().prefix("jackfield-examine-").tempdir();
         let folder = folder.map_err(|error| failed("no folder for it", &error))?;
         let component = std::path::absolute(component).map_err(|error| failed("its path", &error))?;
         let mut child = Command::new(&self.program)
-            .arg(EXAMINE_COMMAND)
+            .arg(command)
             .arg(&component)
-            .args([self.memory_bytes.to_string(), self.timeout_s.to_string()])
+            .args([self.memory_bytes.to_string(), timeout_s.to_string()])
             .env_clear()
             .env("TMPDIR", folder.path())
             .current_dir(folder.path())
-            .stdin(Stdio::null())
+            .stdin(if told.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| failed("it does not start", &error))?;
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let ends = async {
-            let (answer, said) = tokio::join!(bounded(stdout, ANSWER_BYTES), bounded(stderr, LAST_WORDS_BYTES));
+            let telling = async {
+                if let Some(mut stdin) = stdin {
+                    // One that does not listen says why, or nothing.
+                    let _ = stdin.write_all(&told).await;
+                }
+            };
+            let ((), answer, said) =
+                tokio::join!(telling, bounded(stdout, answer_bytes), bounded(stderr, LAST_WORDS_BYTES));
             // One that has said too much is stuck at its pipe.
             let answer =
-                answer.ok_or_else(|| ValidatorFault::Failed(format!("it said more than {ANSWER_BYTES} bytes")))?;
+                answer.ok_or_else(|| ValidatorFault::Failed(format!("it said more than {answer_bytes} bytes")))?;
             let status = child.wait().await.map_err(|error| failed("it can't be waited for", &error))?;
             judge(status, &said.unwrap_or_default())?;
-            serde_json::from_slice(&answer).map_err(|error| failed("what it said is no examination", &error))
+            serde_json::from_slice(&answer).map_err(|error| failed("what it said is no answer", &error))
         };
-        timeout(Duration::from_secs(self.timeout_s), ends).await.unwrap_or(Err(ValidatorFault::TimedOut))
+        timeout(Duration::from_secs(timeout_s), ends).await.unwrap_or(Err(ValidatorFault::TimedOut))
     }
+}
+
+fn failed(what: &str, error: &dyn std::fmt::Display) -> ValidatorFault {
+    ValidatorFault::Failed(format!("{what}: {error}"))
 }
 
 /// Everything up to the end; none if that is more, or can't be read.

@@ -27,6 +27,7 @@ use crate::{Problem, idempotency::INVOCATION, invoke::Called, limits::ANSWER_BYT
 /// A call that went well.
 #[derive(Serialize)]
 struct Success<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
     invocation: &'a str,
     /// As the connector wrote it: numbers keep their digits.
     result: &'a RawValue,
@@ -53,6 +54,7 @@ pub(crate) struct CreatedFile<'a> {
 struct NoSuccess<'a> {
     #[serde(flatten)]
     problem: ProblemBody,
+    #[serde(skip_serializing_if = "str::is_empty")]
     invocation: &'a str,
     failure: &'a Failure,
     /// Whether the same call may succeed later; unknown where absent.
@@ -70,14 +72,20 @@ struct NoSuccess<'a> {
 /// What came of it.
 pub(crate) fn of(called: &Called) -> Response {
     let id = called.id.as_deref().unwrap_or_default();
-    let mut response = match success(id, &called.outcome) {
-        Ok(response) => response,
-        Err(failure) => no_success(id, &called.outcome, &failure),
-    };
+    let mut response = said(id, &called.outcome);
     if let Ok(id) = HeaderValue::from_str(id) {
         response.headers_mut().insert(INVOCATION, id);
     }
     response
+}
+
+/// The same of a call that no workspace has made, whose bill nobody keeps.
+pub fn of_outcome(outcome: &Outcome) -> Response {
+    said("", outcome)
+}
+
+fn said(invocation: &str, outcome: &Outcome) -> Response {
+    success(invocation, outcome).unwrap_or_else(|failure| no_success(invocation, outcome, &failure))
 }
 
 fn success(invocation: &str, outcome: &Outcome) -> Result<Response, Failure> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod caching;
+pub(crate) mod contents;
 pub mod counts;
 pub mod diff;
 pub(crate) mod facts;

@@ -9,14 +9,16 @@ use http::HeaderMap;
 use jackfield_server::openapi::{
     Part, Row,
     Who::{Anybody, Person},
+    refusal,
 };
 use serde_json::{Value, json};
 
 use super::{caching, diff::Diff, packages, permissions::Permissions, search::routes::Found};
-use crate::{review, status};
+use crate::{review, status, trial::Tryable, validator::Trial};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const JSON: &str = "application/json";
+const TRY: &str = "/v1/packages/{namespace}/{name}/{version}/try";
 
 #[rustfmt::skip]
 const ROUTES: &[Row] = &[
@@ -32,6 +34,9 @@ const ROUTES: &[Row] = &[
     ("get", "/v1/packages/{namespace}/{name}/{version}/manifest", Anybody, "The manifest, as it stands in the component", "", JSON),
     ("get", "/v1/packages/{namespace}/{name}/{version}/permissions", Anybody, "What it may do, in plain words", "", "Permissions"),
     ("get", "/v1/packages/{namespace}/{name}/{version}/readme", Anybody, "The README, as plain text", "", "text/plain"),
+    ("get", "/v1/packages/{namespace}/{name}/{version}/wit", Anybody, "What the component imports and exports, as a WIT text", "", "text/plain"),
+    ("get", TRY, Anybody, "What a release may be tried with", "", "Tryable"),
+    ("post", TRY, Anybody, "Make one call in a sandbox whose network is a cassette of the package", "Trial", "Tried"),
     ("get", "/v1/packages/{namespace}/{name}/{version}/checks", Anybody, "The checks that it went through", "", "Checks"),
     ("get", "/v1/packages/{namespace}/{name}/{version}/statements", Anybody, "Statements about it that are in the log", "", "Statements"),
     ("post", "/v1/packages/{namespace}/{name}/{version}/statements", Person, "Hand in the publish statement of a staged release", BUNDLE, JSON),
@@ -123,6 +128,9 @@ pub fn part() -> Part {
     let refused_so = |part: Part, (method, path, ..): &Row| part.response(method, path, "default", oci_refusal());
     of_oci
         .fold(answered, refused_so)
+        .named("Tried", tried())
+        .named("TryProblem", try_problem())
+        .response("post", TRY, "default", refusal("TryProblem"))
         .schema::<Found>()
         .schema::<packages::PackagePage>()
         .schema::<packages::ReleasePage>()
@@ -130,6 +138,8 @@ pub fn part() -> Part {
         .schema::<packages::Statements>()
         .schema::<packages::NamespacePackages>()
         .schema::<Permissions>()
+        .schema::<Tryable>()
+        .schema::<Trial>()
         .schema::<Diff>()
         .schema::<status::routes::Statuses>()
         .schema::<status::routes::Deprecation>()
@@ -156,6 +166,41 @@ fn oci_errors() -> Value {
         "properties": { "code": { "type": "string" }, "message": { "type": "string" }, "detail": { "type": "object" } },
     });
     json!({ "type": "object", "required": ["errors"], "properties": { "errors": { "type": "array", "items": error } } })
+}
+
+/// What comes of a try that goes well: the answer of a call in a workspace, without an invocation that anybody keeps.
+fn tried() -> Value {
+    let mut properties = ran();
+    properties["result"] = json!({});
+    properties["files"] = json!({ "type": "array", "items": { "type": "object" } });
+    json!({ "type": "object", "required": ["result", "bill"], "properties": properties })
+}
+
+/// And of one that does not, or is not even begun: then it has no bill.
+fn try_problem() -> Value {
+    let mut properties = ran();
+    properties["failure"] = json!({ "type": "object" });
+    properties["retryable"] = json!({ "type": "boolean" });
+    properties["request_sent"] = json!({ "const": false });
+    json!({ "allOf": [
+        { "$ref": "#/components/schemas/ProblemBody" },
+        { "type": "object", "properties": properties },
+    ] })
+}
+
+/// What is told of every call that ran.
+fn ran() -> Value {
+    let objects = json!({ "type": "array", "items": { "type": "object" } });
+    json!({
+        "bill": { "type": "object" },
+        "denials": objects,
+        "log": objects,
+        "off_cassette": {
+            "type": "array",
+            "items": { "type": "string" },
+            "description": "Requests that the cassette has no answer to, each beside what is recorded in its place",
+        },
+    })
 }
 
 /// The route that serves a document.

@@ -212,7 +212,7 @@ pub(super) fn unread(name: &PackageName, version: &Version) -> Problem {
     Problem::not_found("manifest-not-read", format!("nobody has read {name} {version} yet: it waits for its checks"))
 }
 
-fn bytes(headers: &HeaderMap, is_public: bool, text: String, media_type: &'static str) -> Response {
+pub(super) fn bytes(headers: &HeaderMap, is_public: bool, text: String, media_type: &'static str) -> Response {
     let mut response = caching::changing_bytes(headers, text, HeaderValue::from_static(media_type));
     if !is_public {
         response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));

@@ -5,7 +5,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{diff, packages, search};
+use super::{contents, diff, packages, search};
 use crate::Shared;
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -17,6 +17,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/packages/{namespace}/{name}/{version}/manifest", get(packages::manifest))
         .route("/v1/packages/{namespace}/{name}/{version}/permissions", get(packages::permissions))
         .route("/v1/packages/{namespace}/{name}/{version}/readme", get(packages::readme))
+        .route("/v1/packages/{namespace}/{name}/{version}/wit", get(contents::wit))
         .route("/v1/packages/{namespace}/{name}/{version}/checks", get(packages::checks))
         .route("/v1/packages/{namespace}/{name}/{version}/statements", get(packages::statements))
         .route("/v1/packages/{namespace}/{name}/{version}/installs", post(packages::installed))

@@ -10,7 +10,7 @@ use jackfield_registry::{
     log::sequencer::Sequencer,
     publish::{rules::DESCRIBE_EQUAL, worker::Worker},
     registry::Parts,
-    validator::{Examination, ValidatorFault},
+    validator::{Contents, Examination, Trial, Tried, ValidatorFault},
 };
 
 use crate::{
@@ -99,6 +99,14 @@ async fn a_validator_that_never_answers_is_not_waited_for() {
     #[async_trait::async_trait]
     impl jackfield_registry::validator::Validator for Silent {
         async fn validate(&self, _: &std::path::Path) -> Result<Examination, ValidatorFault> {
+            std::future::pending().await
+        }
+
+        async fn read(&self, _: &std::path::Path) -> Result<Contents, ValidatorFault> {
+            std::future::pending().await
+        }
+
+        async fn try_out(&self, _: &std::path::Path, _: &Trial) -> Result<Tried, ValidatorFault> {
             std::future::pending().await
         }
     }

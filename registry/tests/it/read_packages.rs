@@ -90,7 +90,7 @@ async fn what_is_staged_is_not_there_for_outsiders() {
         let owner = registry.owner("ada", "acme").await;
         let stranger = registry.user("eve").await;
         two_versions(&registry).await;
-        for path in ["", "/manifest", "/permissions", "/readme", "/checks", "/statements"] {
+        for path in ["", "/manifest", "/permissions", "/readme", "/wit", "/try", "/checks", "/statements"] {
             for (package, version) in [("crm", "2.0.0"), ("secret", "1.0.0"), ("crm", "9.9.9"), ("nothing", "1.0.0")] {
                 let path = format!("/v1/packages/acme/{package}/{version}{path}");
                 let first = registry.get(&path).send().await;
@@ -108,6 +108,24 @@ async fn what_is_staged_is_not_there_for_outsiders() {
         let seen = registry.get("/v1/packages/acme/crm/2.0.0").token(&owner).send().await;
         assert_eq!(seen.expect(200)["state"], "held", "{}", registry.kind);
         assert_eq!(seen.header("cache-control"), Some("private, no-store"));
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_runs_components_none_is_tried_or_read_and_what_is_not_out_nowhere() {
+    let trial = json!({ "operation": "list", "input": {} });
+    for registry in TestRegistry::each().await {
+        let owner = registry.owner("ada", "acme").await;
+        two_versions(&registry).await;
+        let at = |version: &str| format!("/v1/packages/acme/crm/{version}/try");
+        registry.get(&at("1.0.0")).send().await.expect_problem(501, "sandbox-missing");
+        registry.post(&at("1.0.0")).json(&trial).send().await.expect_problem(501, "sandbox-missing");
+        registry.get("/v1/packages/acme/crm/1.0.0/wit").send().await.expect_problem(501, "sandbox-missing");
+        // Not even by those who see it.
+        registry.get(&at("2.0.0")).token(&owner).send().await.expect_problem(409, "release-not-offered");
+        let staged = registry.post(&at("2.0.0")).token(&owner).json(&trial).send().await;
+        staged.expect_problem(409, "release-not-offered");
+        registry.post(&at("2.0.0")).json(&trial).send().await.expect_problem(404, "release-not-found");
     }
 }
 

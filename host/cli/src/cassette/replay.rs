@@ -19,7 +19,16 @@ struct Tape {
     exchanges: Vec<Exchange>,
     /// How many were asked for.
     played: usize,
-    problems: Vec<String>,
+    strayed: Vec<String>,
+}
+
+/// What went otherwise than recorded, for a person.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ejected {
+    /// What was asked and has no answer.
+    pub(crate) strayed: Vec<String>,
+    /// What was not asked for at all.
+    pub(crate) unsent: Vec<String>,
 }
 
 impl Player {
@@ -28,16 +37,12 @@ impl Player {
         *self.tape() = Tape { exchanges, ..Tape::default() };
     }
 
-    /// What was asked otherwise than recorded, and what was not asked for at all.
-    pub(crate) fn eject(&self) -> Vec<String> {
-        let Tape { exchanges, played, mut problems } = std::mem::take(&mut *self.tape());
-        // After a request that does not fit, what is left says nothing new.
-        if problems.is_empty() {
-            for (at, exchange) in exchanges.iter().enumerate().skip(played) {
-                problems.push(format!("request {} was never sent: {}", at + 1, exchange.request));
-            }
-        }
-        problems
+    /// Takes the cassette out, and says what went otherwise.
+    pub(crate) fn eject(&self) -> Ejected {
+        let Tape { exchanges, played, strayed } = std::mem::take(&mut *self.tape());
+        let unsent = exchanges.iter().enumerate().skip(played);
+        let unsent = unsent.map(|(at, exchange)| format!("request {} was never sent: {}", at + 1, exchange.request));
+        Ejected { strayed, unsent: unsent.collect() }
     }
 
     fn tape(&self) -> MutexGuard<'_, Tape> {
@@ -62,12 +67,12 @@ impl Player {
                 0 => format!("no request is recorded, and it sent {found}"),
                 _ => format!("{recorded} are recorded, and request {} was {found}", at + 1),
             };
-            tape.problems.push(problem);
+            tape.strayed.push(problem);
             return Err(no_answer());
         };
         if let Some(problem) = unlike(&exchange.request, &found) {
             let problem = format!("request {} is not as recorded\n{problem}", at + 1);
-            tape.problems.push(problem);
+            tape.strayed.push(problem);
             return Err(no_answer());
         }
         match exchange.answer.clone() {
@@ -188,7 +193,7 @@ mod tests {
         let response = player.play(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED);
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "answered");
-        assert!(player.eject().is_empty());
+        assert_eq!(player.eject(), Ejected::default());
     }
 
     #[tokio::test]
@@ -215,7 +220,7 @@ mod tests {
             let player = Player::default();
             player.insert(exchanges);
             assert!(player.play(request).await.is_err());
-            assert_eq!(player.eject(), [expected]);
+            assert_eq!(player.eject().strayed, [expected]);
         }
     }
 
@@ -223,7 +228,7 @@ mod tests {
     fn what_was_never_sent_is_named() {
         let player = Player::default();
         player.insert(vec![recorded("https://a.example/x", None)]);
-        assert_eq!(player.eject(), ["request 1 was never sent: POST https://a.example/x"]);
-        assert!(player.eject().is_empty());
+        assert_eq!(player.eject().unsent, ["request 1 was never sent: POST https://a.example/x"]);
+        assert_eq!(player.eject(), Ejected::default());
     }
 }

@@ -9,7 +9,10 @@ use jackfield_host::{
 };
 use jackfield_package::{Label, Package, manifest::AuthType};
 
-use super::{Cassette, Connection, replay::Player};
+use super::{
+    Cassette, Connection, Expectation,
+    replay::{Ejected, Player},
+};
 use crate::{
     error::{Failed, Kind},
     sandbox::Sandbox,
@@ -41,7 +44,36 @@ impl<'a> Stage<'a> {
 
     /// Makes the call that the cassette is of. What came of it, and what is otherwise than the cassette says: nothing, if it holds.
     pub(crate) async fn play(&self, cassette: Cassette, ceilings: &Ceilings) -> Result<(Outcome, Vec<String>), Failed> {
-        let Cassette { operation, input, config, connection, idempotency_key, files, exchanges, expect } = cassette;
+        let input = cassette.input.to_string();
+        let (outcome, Ejected { strayed, unsent }, expect) = self.perform(cassette, input, ceilings).await?;
+        // After a request that does not fit, what is left says nothing new.
+        let mut problems = if strayed.is_empty() { unsent } else { strayed };
+        problems.extend(expect.problems(&outcome));
+        if !problems.is_empty() {
+            // First what was denied on the way: the rest follows from that.
+            problems.splice(0..0, outcome.denials.iter().map(told));
+        }
+        Ok((outcome, problems))
+    }
+
+    /// Makes a call of another input in the cassette's place. What came of it, and which requests the cassette has no answer to.
+    pub(crate) async fn call(
+        &self,
+        cassette: Cassette,
+        input: String,
+        ceilings: &Ceilings,
+    ) -> Result<(Outcome, Vec<String>), Failed> {
+        let (outcome, Ejected { strayed, .. }, _) = self.perform(cassette, input, ceilings).await?;
+        Ok((outcome, strayed))
+    }
+
+    async fn perform(
+        &self,
+        cassette: Cassette,
+        input: String,
+        ceilings: &Ceilings,
+    ) -> Result<(Outcome, Ejected, Expectation), Failed> {
+        let Cassette { operation, config, connection, idempotency_key, files, exchanges, expect, .. } = cassette;
         let manifest = self.package.manifest();
         let mut grant = Grant::all_of(manifest);
         let asked = Limits::in_force(&manifest.limits, &grant.limits);
@@ -53,18 +85,12 @@ impl<'a> Stage<'a> {
         let installation = self.sandbox.install(self.package, grant).await?;
 
         self.player.insert(exchanges);
-        let mut invocation = Invocation::new(operation, input.to_string()).idempotency_key(idempotency_key);
+        let mut invocation = Invocation::new(operation, input).idempotency_key(idempotency_key);
         for (id, content) in files {
             invocation = invocation.file(id, FileSource::Bytes(content.to_bytes().into()));
         }
         let outcome = self.sandbox.host().invoke(&installation.name, invocation).await;
-        let mut problems = self.player.eject();
-        problems.extend(expect.problems(&outcome));
-        if !problems.is_empty() {
-            // First what was denied on the way: the rest follows from that.
-            problems.splice(0..0, outcome.denials.iter().map(told));
-        }
-        Ok((outcome, problems))
+        Ok((outcome, self.player.eject(), expect))
     }
 
     /// The `auth` entries that get a credential. What signs requests can't be bound to a file, and is left out.

@@ -12,7 +12,7 @@ pub(crate) struct CompileComponent {
     pub(crate) code: PathBuf,
 }
 
-/// Examines one component within limits; the registry runs this as a child process.
+/// One component, to be examined, read or tried within limits; the registry runs this as a child process.
 #[derive(Debug, Args)]
 pub(crate) struct ExamineComponent {
     pub(crate) component: PathBuf,

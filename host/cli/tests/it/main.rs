@@ -29,6 +29,7 @@ mod staged;
 mod standing;
 mod telemetry;
 mod tls;
+mod tried;
 mod vault;
 mod withdrawals;
 mod workspaces;

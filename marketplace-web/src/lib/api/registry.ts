@@ -1,4 +1,4 @@
-import { bytes, json, path, text, type Fetch } from './client';
+import { bytes, exact, json, path, text, type Fetch } from './client';
 import type {
   About,
   Advisory,
@@ -16,7 +16,10 @@ import type {
   Reviews,
   Statements,
   Statuses,
+  Trial,
+  Tryable,
 } from './types';
+import type { Answer } from './workspace';
 
 /** A package by the two halves of its name. */
 export interface Name {
@@ -27,6 +30,11 @@ export interface Name {
 export function nameOf(text: string): Name {
   const [namespace = '', name = ''] = text.split(':');
   return { namespace, name };
+}
+
+/** What a try was asked for that its cassette has no answer to. */
+export interface OffCassette {
+  off_cassette?: string[];
 }
 
 /** What everybody may read. */
@@ -50,6 +58,21 @@ export class Registry {
 
   readme = ({ namespace, name }: Name, version: string) =>
     text(path`/v1/packages/${namespace}/${name}/${version}/readme`, { fetch: this.fetch });
+
+  wit = ({ namespace, name }: Name, version: string) =>
+    text(path`/v1/packages/${namespace}/${name}/${version}/wit`, { fetch: this.fetch });
+
+  tryable = ({ namespace, name }: Name, version: string) =>
+    this.json<Tryable>(path`/v1/packages/${namespace}/${name}/${version}/try`);
+
+  /** A call that ran and did not go well is a `Problem` with a `NoAnswer` as its body. */
+  tryOut = async ({ namespace, name }: Name, version: string, { input, ...trial }: Trial, signal?: AbortSignal) => {
+    const json = `{"input":${input},${JSON.stringify(trial).slice(1)}`;
+    const to = path`/v1/packages/${namespace}/${name}/${version}/try`;
+    return exact<Omit<Answer, 'invocation'> & OffCassette>(
+      await text(to, { method: 'POST', json, signal, fetch: this.fetch }),
+    );
+  };
 
   checks = ({ namespace, name }: Name, version: string) =>
     this.json<Checks>(path`/v1/packages/${namespace}/${name}/${version}/checks`);

@@ -22,6 +22,11 @@ export type Providers = Schemas['Providers'];
 export type TrustFacts = Schemas['TrustFacts'];
 export type ProblemBody = Schemas['ProblemBody'];
 export type Flags = Schemas['Flags'];
+export type Fixture = Schemas['Fixture'];
+export type Tryable = Schemas['Tryable'];
+
+/** A call to be tried. Its input is JSON as it is sent; its files are in base64. */
+export type Trial = Omit<Schemas['Trial'], 'input' | 'files'> & { input: string; files: Record<string, string> };
 
 /** `GET …/diff`. The document leaves the changes open; they are those of core/package/src/difference.rs. */
 export type Diff = Omit<Schemas['Diff'], 'changes'> & { changes: Change[] };

@@ -164,7 +164,8 @@ export interface CreatedFile {
 
 /** A call that went well. */
 export interface Answer {
-  invocation: string;
+  /** None where nobody keeps its bill. */
+  invocation?: string;
   result: unknown;
   bill: Bill;
   denials?: Denial[];
@@ -174,7 +175,7 @@ export interface Answer {
 
 /** The body of the problem of a call that ran and did not go well. */
 export interface NoAnswer {
-  invocation: string;
+  invocation?: string;
   failure: { failure: string; details?: unknown; backtrace?: string[] };
   retryable?: boolean;
   request_sent: boolean;
