@@ -110,7 +110,7 @@ fn cassette(package: &Package, trial: &Trial) -> Result<Cassette, Failed> {
 /// A no, as the registry would word it.
 fn refused(failed: Failed) -> Result<Tried, Failed> {
     let status = if failed.is_not_found() { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
-    let (code, detail, hint) = failed.into_parts();
+    let (code, detail, hint, errors) = failed.into_parts();
     let body = ProblemBody {
         r#type: format!("https://jackfield.dev/errors/{code}"),
         title: status.canonical_reason().unwrap_or("error").to_owned(),
@@ -118,6 +118,7 @@ fn refused(failed: Failed) -> Result<Tried, Failed> {
         detail,
         code: code.into_owned(),
         hint,
+        errors,
     };
     Ok(Tried { status: status.as_u16(), body: to_raw_value(&body).map_err(|error| fault(&error))? })
 }
