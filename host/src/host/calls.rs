@@ -215,7 +215,8 @@ impl Host {
             let component = self.0.compiled.load(&self.0.home, engine, digest, &source).await?;
             Prepared::new(&call::linker(engine)?, &component)
         };
-        Ok(live.prepared[shard].get_or_try_init(|| prepare).await?)
+        // Once for each record; what each call waits for is to stay small.
+        Ok(live.prepared[shard].get_or_try_init(|| Box::pin(prepare)).await?)
     }
 
     /// That the component in the home is still the one that was verified.

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     Problem, Shared, audit,
-    clock::SECOND,
+    clock::{Micros, SECOND},
     identity::Person,
     limits::TOKEN_USED_EVERY_S,
     role::{Action, Role},
@@ -74,7 +74,7 @@ impl Caller {
     pub(crate) async fn may_look(&self, workspaces: &Shared, action: Action, target: &str) -> Result<(), Problem> {
         let may = self.may(action);
         if let Err(problem) = &may {
-            audit::write_denial(workspaces, self, action, target, problem.code).await;
+            Box::pin(audit::write_denial(workspaces, self, action, target, problem.code)).await;
         }
         may
     }
@@ -134,17 +134,21 @@ impl FromRequestParts<Shared> for Caller {
             // A token of another workspace learns nothing of this one.
             return if caller.workspace == workspace { Ok(caller) } else { Err(no_workspace(workspace.as_str())) };
         }
-        let Person { user, operator } = person(parts, workspaces).await?;
-        let mut conn = workspaces.db.read().await?;
-        let role = store::role(&mut conn, workspace.as_str(), user.as_str()).await?;
-        let role = match role.and_then(|word| word.parse().ok()) {
-            // Whoever runs the server can't be shut out of what it serves.
-            _ if operator && store::workspace(&mut conn, workspace.as_str()).await?.is_some() => Role::Admin,
-            Some(role) => role,
-            None => return Err(no_workspace(workspace.as_str())),
-        };
-        Ok(Self { workspace, name: format!("user:{user}"), user: Some(user), role, reach: Pattern::All, operator })
+        Box::pin(by_person(parts, workspaces, workspace)).await
     }
+}
+
+async fn by_person(parts: &mut Parts, workspaces: &Shared, workspace: Label) -> Result<Caller, Problem> {
+    let Person { user, operator } = person(parts, workspaces).await?;
+    let mut conn = workspaces.db.read().await?;
+    let role = store::role(&mut conn, workspace.as_str(), user.as_str()).await?;
+    let role = match role.and_then(|word| word.parse().ok()) {
+        // Whoever runs the server can't be shut out of what it serves.
+        _ if operator && store::workspace(&mut conn, workspace.as_str()).await?.is_some() => Role::Admin,
+        Some(role) => role,
+        None => return Err(no_workspace(workspace.as_str())),
+    };
+    Ok(Caller { workspace, name: format!("user:{user}"), user: Some(user), role, reach: Pattern::All, operator })
 }
 
 /// A program whose token says which workspace is meant.
@@ -191,9 +195,14 @@ fn own_token(parts: &Parts) -> Option<&str> {
 async fn by_token(workspaces: &Shared, token: &str) -> Result<Caller, Problem> {
     let hash: [u8; 32] = Sha256::digest(token).into();
     let now = workspaces.now();
-    if let Some(caller) = workspaces.tokens.get(&hash, now) {
-        return Ok(caller);
+    match workspaces.tokens.get(&hash, now) {
+        Some(caller) => Ok(caller),
+        None => Box::pin(by_token_row(workspaces, hash, now)).await,
     }
+}
+
+/// Of a token that was not seen a moment ago.
+async fn by_token_row(workspaces: &Shared, hash: [u8; 32], now: Micros) -> Result<Caller, Problem> {
     let no = |code, message: &str| Err(Problem::unauthenticated(code, message));
     let row = store::token_by_hash(&mut workspaces.db.read().await?, &hash).await?;
     let Some(row) = row else { return no("token-unknown", "the token is not one of this server's") };

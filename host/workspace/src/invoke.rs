@@ -2,6 +2,9 @@
 //!
 //! The body is the operation's input; or a form of several parts, `input` and one part for each file, by its id. Headers:
 //! `Idempotency-Key`, `Jackfield-Deadline-Ms`, `traceparent`. `?dry_run=true` looks at everything and runs nothing.
+//!
+//! A future is as large as the largest of those that it waits for, and each move copies all of it. So what most calls don't wait for stands
+//! in a box of its own, here and in what is waited for on the way: the copies were a tenth of what a short call cost.
 
 use std::time::Duration;
 
@@ -104,7 +107,7 @@ async fn answer(
     key: Option<Key>,
 ) -> Result<Response, Problem> {
     if let Some(key) = &key
-        && let Found::Answered(response) = key.claim(&workspaces, fingerprint(&package, &asked)).await?
+        && let Found::Answered(response) = Box::pin(key.claim(&workspaces, fingerprint(&package, &asked))).await?
     {
         return Ok(response);
     }
@@ -112,16 +115,18 @@ async fn answer(
     let _stops = key.is_none().then(|| asked.cancel.clone().drop_guard());
     // Beside this future, which goes with its caller: the bill is written in any case.
     let work = async move {
-        let called = perform(&workspaces, &caller, &package, asked, key.as_ref().map(Key::for_connector)).await;
+        let key_for_connector = key.as_ref().map(Key::for_connector);
+        let called = Box::pin(perform(&workspaces, &caller, &package, asked, key_for_connector)).await;
         let (response, nothing_done) = match called {
             Ok(called) => (answer::of(&called), called.did_nothing()),
             Err(problem) => (problem.into_response(), true),
         };
         match key {
-            Some(key) => key.keep(&workspaces, response, nothing_done).await,
+            Some(key) => Box::pin(key.keep(&workspaces, response, nothing_done)).await,
             None => response,
         }
     };
+
     tokio::spawn(work.instrument(Span::current())).await.map_err(|error| Problem::internal(&error))
 }
 
@@ -330,7 +335,7 @@ async fn read(request: Request<Body>) -> Result<(String, Vec<(String, Bytes)>), 
     let media_type =
         request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if media_type.starts_with("multipart/form-data") {
-        return read_parts(request).await;
+        return Box::pin(read_parts(request)).await;
     }
     let bytes = jackfield_server::body::read(request, INVOKE_BODY_BYTES).await?;
     let text = match bytes.is_empty() {
@@ -393,7 +398,8 @@ impl crate::Workspaces {
         if let Some(known) = self.quotas.get(workspace, now) {
             return Ok(known);
         }
-        let row = store::workspace(&mut self.db.read().await?, workspace.as_str()).await?;
+        let look = async { Ok::<_, Problem>(store::workspace(&mut self.db.read().await?, workspace.as_str()).await?) };
+        let row = Box::pin(look).await?;
         let calls = row.ok_or_else(|| caller::no_workspace(workspace.as_str()))?.calls_a_minute.max(1);
         self.quotas.put(workspace.clone(), calls, i64::MAX, now);
         Ok(calls)

@@ -8,6 +8,7 @@ use jackfield_server::{
     guard::{Allowance, Guard, guarded},
     serve::{Port, bind, serve},
 };
+use jackfield_test_kit::PackageBuilder;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,7 @@ pub fn bench() {
     let place = Place::new(&[]);
     let grant = json!({ "limits": { "concurrent-calls": 64 } });
     for (name, program) in [("acme:echo", "echo"), ("acme:json", "json_work")] {
-        place.install(name, &component(&programs, program), None, grant.clone());
+        place.install(&PackageBuilder::of(&component(&programs, program)).named(name), &grant);
     }
     let body = items();
     let constant = Load { url: format!("{}/healthz", place.server.url), post: None };

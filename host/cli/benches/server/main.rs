@@ -20,6 +20,9 @@ mod wrk;
 fn main() {
     // Cargo passes flags of its own.
     let wanted: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    if wanted.iter().any(|word| word == waiting::UPSTREAM) {
+        return waiting::be_upstream();
+    }
     for (part, bench) in [
         ("calls", calls::bench as fn()),
         ("waiting", waiting::bench),

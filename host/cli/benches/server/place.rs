@@ -56,16 +56,12 @@ impl Place {
         })
     }
 
-    /// Publishes the component of this file under a name and installs it with a grant.
-    pub fn install(&self, name: &str, component: &str, asks: Option<&str>, grant: Value) {
-        let mut package = PackageBuilder::of(component).named(name);
-        if let Some(asks) = asks {
-            package = package.asks(asks);
-        }
+    /// Publishes a package and installs it with a grant.
+    pub fn install(&self, package: &PackageBuilder, grant: &Value) {
         std::fs::write(self.desk.path("it.wasm"), package.bytes()).unwrap();
         let ran = self.desk.publish_file("it.wasm", &[]);
         assert_eq!((ran.code, &ran.answer()["state"]), (0, &Value::from("released")), "{ran:#?}");
-        self.ask(Method::POST, "/main/installations", json!({ "package": name, "grant": grant, "consent": true }));
+        self.ask(Method::POST, "/main/installations", json!({ "package": package.name(), "grant": grant }));
     }
 
     /// Calls of an installation's only operation.

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use jackfield_test_kit::PackageBuilder;
 use serde_json::json;
 
 use crate::{
@@ -23,7 +24,7 @@ pub fn bench() {
     let programs = build_programs(&["json_work"]);
     let place = Place::new(&[]);
     let grant = json!({ "limits": { "concurrent-calls": 64 } });
-    place.install("acme:json", &component(&programs, "json_work"), None, grant);
+    place.install(&PackageBuilder::of(&component(&programs, "json_work")).named("acme:json"), &grant);
     let load = place.calls("acme:json", r#"{"items":[{"id":1,"name":"a","price_cents":5,"tags":["b"]}]}"#);
     let is_over = AtomicBool::new(false);
     let (rate, seen) = std::thread::scope(|scope| {

@@ -1,6 +1,8 @@
 //! Ten thousand calls that wait for an upstream at once.
 
 use std::{
+    io::{BufRead as _, BufReader, Lines, Write as _},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -8,43 +10,50 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jackfield_test_kit::PackageBuilder;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    sync::Notify,
+    net::{TcpSocket, TcpStream},
+    sync::watch,
     task::JoinSet,
 };
 
 use crate::{
     common::{build_programs, component},
+    kit::to_configured_hosts,
     place::{Place, RUNTIME},
 };
 
 const CALLS: usize = 10_000;
-/// Files of this process: each call has a connection to the server here, and one to the upstream.
-const FILES: u64 = 3 * CALLS as u64;
+/// The word by which this program is the upstream.
+pub const UPSTREAM: &str = "upstream";
+/// Files that a process has open: for each call a connection, and some besides. The server has two for each that runs.
+const FILES: u64 = 2 * CALLS as u64;
 
 pub fn bench() {
-    let maximum = getrlimit(Resource::Nofile).maximum.map(|most| most.max(FILES));
-    if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if maximum.is_some_and(|most| most < FILES) {
         println!("MISSING: {FILES} open files, so nothing waits ({maximum:?}); raise it by `ulimit -n`");
         return;
     }
+    raise_files();
     let programs = build_programs(&["fetch"]);
     let settings = ["connections=12000", "connections_per_address=12000", "concurrent_calls=8000"];
     let flags: Vec<_> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
     let place = Place::new(&flags);
     let limits = json!({ "concurrent-calls": 8000, "time-ms": 300_000, "request-time-ms": 200_000 });
-    let grant = json!({ "egress": ["GET http://127.0.0.1:*"], "limits": limits });
+    let mut upstream = Upstream::start();
+    let egress = format!("GET {}", upstream.url.trim_end_matches('/'));
+    let grant = json!({ "egress": [egress], "config": { "hosts": ["127.0.0.1"] }, "limits": limits });
     let names = ["acme:one", "acme:two"];
     for name in names {
-        place.install(name, &component(&programs, "fetch"), Some("GET http://127.0.0.1:*"), grant.clone());
+        let package = PackageBuilder::of(&component(&programs, "fetch")).named(name);
+        place.install(&to_configured_hosts(package), &grant);
     }
     let before = place.memory();
-    let upstream = RUNTIME.block_on(Upstream::start());
-    let body = json!({ "url": upstream.url, "read": "nothing" }).to_string();
+    let body = json!({ "url": upstream.url }).to_string();
     let started = Instant::now();
     let mut calls = JoinSet::new();
     for number in 0..CALLS {
@@ -55,7 +64,7 @@ pub fn bench() {
     let mut there = 0;
     loop {
         std::thread::sleep(Duration::from_secs(3));
-        let now = upstream.waiting.load(Ordering::Relaxed);
+        let now = upstream.waiting();
         if now == there || started.elapsed() > Duration::from_secs(120) {
             break;
         }
@@ -66,8 +75,7 @@ pub fn bench() {
     let health = Instant::now();
     RUNTIME.block_on(async { reqwest::get(format!("{}/healthz", place.server.url)).await.unwrap() });
     let health = health.elapsed();
-    upstream.answer.notify_waiters();
-    upstream.answers.store(1, Ordering::Relaxed);
+    upstream.answer();
     let released = Instant::now();
     let (mut well, mut other) = (0, Vec::new());
     RUNTIME.block_on(async {
@@ -117,45 +125,88 @@ async fn call(url: String, token: String, body: String) -> Result<u16, String> {
     }
 }
 
-/// Answers nobody until it is told to.
+fn raise_files() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+}
+
+/// Another process, whose connections do not count here: it answers nobody until it is told to.
 struct Upstream {
+    process: Child,
+    says: Lines<BufReader<ChildStdout>>,
     url: String,
-    waiting: Arc<AtomicUsize>,
-    answers: Arc<AtomicUsize>,
-    answer: Arc<Notify>,
 }
 
 impl Upstream {
-    async fn start() -> Self {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listener: TcpListener = socket.listen(4_096).unwrap();
-        let upstream = Self {
-            url: format!("http://{}/", listener.local_addr().unwrap()),
-            waiting: Arc::default(),
-            answers: Arc::default(),
-            answer: Arc::default(),
-        };
-        let (waiting, answers, answer) = (upstream.waiting.clone(), upstream.answers.clone(), upstream.answer.clone());
-        tokio::spawn(async move {
-            loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let (waiting, answers, answer) = (waiting.clone(), answers.clone(), answer.clone());
-                tokio::spawn(async move {
-                    let mut buffer = [0; 4_096];
-                    while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {
-                        let told = answer.notified();
-                        waiting.fetch_add(1, Ordering::Relaxed);
-                        if answers.load(Ordering::Relaxed) == 0 {
-                            told.await;
-                        }
-                        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
-        });
-        upstream
+    fn start() -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .arg(UPSTREAM)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut says = BufReader::new(process.stdout.take().unwrap()).lines();
+        let url = says.next().unwrap().unwrap();
+        Self { process, says, url }
     }
+
+    fn tell(&mut self, word: &str) -> String {
+        writeln!(self.process.stdin.as_mut().unwrap(), "{word}").unwrap();
+        self.says.next().unwrap().unwrap()
+    }
+
+    /// How many wait.
+    fn waiting(&mut self) -> usize {
+        self.tell("how many").parse().unwrap()
+    }
+
+    /// Answers them all, and whoever comes later.
+    fn answer(&mut self) {
+        self.tell("answer");
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What the other process does.
+pub fn be_upstream() {
+    raise_files();
+    let (waiting, answers) = (Arc::new(AtomicUsize::new(0)), watch::Sender::new(false));
+    let url = RUNTIME.block_on(listen(waiting.clone(), answers.subscribe()));
+    println!("{url}");
+    for word in std::io::stdin().lines().map_while(Result::ok) {
+        if word == "answer" {
+            answers.send_replace(true);
+        }
+        println!("{}", waiting.load(Ordering::Relaxed));
+    }
+}
+
+async fn listen(waiting: Arc<AtomicUsize>, answers: watch::Receiver<bool>) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(4_096).unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (waiting, mut answers) = (waiting.clone(), answers.clone());
+            tokio::spawn(async move {
+                let mut buffer = [0; 4_096];
+                while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {
+                    waiting.fetch_add(1, Ordering::Relaxed);
+                    let told = answers.wait_for(|answers| *answers).await.is_ok();
+                    if !told || stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    url
 }

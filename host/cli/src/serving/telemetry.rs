@@ -12,9 +12,9 @@ use opentelemetry::{
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use serde::{Deserialize, Serialize};
-use tracing::Span;
+use tracing::{Level, Span, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::{
     error::{Failed, Kind},
@@ -42,10 +42,12 @@ pub(crate) struct Telemetry(Option<SdkTracerProvider>);
 impl Telemetry {
     /// Begins to speak, and to trace if the environment says where to.
     pub(crate) fn start(ui: &Ui, format: LogFormat) -> Result<Self, Failed> {
-        let level = match ui.verbosity() {
-            _ if ui.is_quiet() => "warn",
-            0 => "info,sqlx=warn,rmcp=error",
-            _ => "info,jackfield=debug,sqlx=warn,rmcp=warn",
+        let said = match ui.verbosity() {
+            _ if ui.is_quiet() => Targets::new().with_default(Level::WARN),
+            0 => Targets::new().with_targets([("sqlx", Level::WARN), ("rmcp", Level::ERROR)]).with_default(Level::INFO),
+            _ => Targets::new()
+                .with_targets([("jackfield", Level::DEBUG), ("sqlx", Level::WARN), ("rmcp", Level::WARN)])
+                .with_default(Level::INFO),
         };
         let lines = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
@@ -57,11 +59,14 @@ impl Telemetry {
         };
         let provider = traces()?;
         let spans = provider.as_ref().map(|provider| {
-            tracing_opentelemetry::layer()
-                .with_tracer(provider.tracer("jackfield"))
-                .with_filter(EnvFilter::new("info,sqlx=off,opentelemetry=off,opentelemetry_sdk=off"))
+            tracing_opentelemetry::layer().with_tracer(provider.tracer("jackfield")).with_filter(
+                // What sends them must not be among them.
+                Targets::new()
+                    .with_targets(["sqlx", "opentelemetry"].map(|target| (target, LevelFilter::OFF)))
+                    .with_default(Level::INFO),
+            )
         });
-        tracing_subscriber::registry().with(lines.with_filter(EnvFilter::new(level))).with(spans).init();
+        tracing_subscriber::registry().with(lines.with_filter(said)).with(spans).init();
         Ok(Self(provider))
     }
 

@@ -12,7 +12,7 @@ use std::{
 use jackfield_db::testing::TestDb;
 use jackfield_test_kit::{PackageBuilder, programs};
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A folder with homes, a registry's data and whatever else lies about on a desk.
 pub(crate) struct Desk {
@@ -212,6 +212,17 @@ impl Desk {
     pub(crate) fn release_echo(&self, version: &str) {
         self.release(version, PackageBuilder::of(programs::ECHO));
     }
+}
+
+/// A package that asks for the hosts that its setting `hosts` names: no release may ask for an address itself.
+pub(crate) fn to_configured_hosts(package: PackageBuilder) -> PackageBuilder {
+    package.manifest(|manifest| {
+        let egress =
+            json!([{ "host": "{hosts}", "pattern": "^[a-z0-9.]+$", "ports": "any", "methods": "any", "reason": "x" }]);
+        manifest.egress = serde_json::from_value(egress).unwrap();
+        let hosts = json!({ "type": "array", "items": { "type": "string", "pattern": "^[a-z0-9.]+$" } });
+        manifest.config = Some(json!({ "type": "object", "required": ["hosts"], "properties": { "hosts": hosts } }));
+    })
 }
 
 /// The flags of each database that a server may have, nothing in it yet.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::{
-    kit::{Desk, Server},
+    kit::{Desk, Server, to_configured_hosts},
     staged::tool,
     workspaces::{Asks, operator, send},
 };
@@ -26,15 +26,7 @@ const PARENT: &str = "00f067aa0ba902b7";
 /// `acme:echo` that sends what it is told, released, installed and granted an upstream.
 fn fetching(desk: &Desk, server: &Server, upstream: &HttpServer) {
     desk.publisher(server);
-    let package = PackageBuilder::of(programs::FETCH).manifest(|manifest| {
-        let egress =
-            json!([{ "host": "{hosts}", "pattern": "^[a-z0-9.]+$", "ports": "any", "methods": "any", "reason": "x" }]);
-        manifest.egress = serde_json::from_value(egress).unwrap();
-        let hosts = json!({ "type": "array", "items": { "type": "string", "pattern": "^[a-z0-9.]+$" } });
-        let schema = json!({ "type": "object", "required": ["hosts"], "properties": { "hosts": hosts } });
-        manifest.config = Some(serde_json::from_value(schema).unwrap());
-    });
-    desk.release("1.0.0", package);
+    desk.release("1.0.0", to_configured_hosts(PackageBuilder::of(programs::FETCH)));
     let admin = Asks::new(server, operator(desk));
     let grant = json!({ "egress": [format!("GET {}", upstream.url(""))], "config": { "hosts": ["127.0.0.1"] } });
     admin.post("/main/installations", json!({ "package": "acme:echo", "grant": grant }), 201);
