@@ -54,10 +54,12 @@ pub(crate) struct Kept {
     sha256: String,
 }
 
-/// Copies a data folder into `target`, which must be empty or not there. Hears of each file.
+/// Copies a data folder into `target`, which must be empty or not there. Hears of each file. Databases are those of the server: the ones at the
+/// top of the folder, and the one that is `configured`; what else looks like one is somebody's bytes, and is copied as they are.
 pub(crate) async fn take(
     data: &Path,
     target: &Path,
+    configured: Option<&Path>,
     elsewhere: Vec<String>,
     made_at: String,
     mut hear: impl FnMut(&Path),
@@ -66,7 +68,10 @@ pub(crate) async fn take(
     let copies = target.join(DATA);
     let mut found = Vec::new();
     list(data, Path::new(""), &mut found)?;
-    let (databases, files): (Vec<_>, Vec<_>) = found.into_iter().partition(|path| is_sqlite(&data.join(path)));
+    let is_ours = |path: &Path| path.components().count() == 1 || configured == Some(path);
+    let is_database = |path: &Path| is_ours(path) && is_sqlite(&data.join(path));
+    found.retain(|path| !is_beside(path, is_database));
+    let (databases, files): (Vec<_>, Vec<_>) = found.into_iter().partition(|path| is_database(path));
     let mut kept = Vec::new();
     for path in databases {
         hear(&path);
@@ -157,7 +162,7 @@ fn list(root: &Path, below: &Path, found: &mut Vec<PathBuf>) -> Result<(), Faile
             if !is_made_anew(&path) {
                 list(root, &path, found)?;
             }
-        } else if metadata.is_file() && !is_beside_a_database(&root.join(&path)) {
+        } else if metadata.is_file() {
             found.push(path);
         }
     }
@@ -172,9 +177,9 @@ fn is_made_anew(path: &Path) -> bool {
 }
 
 /// What SQLite keeps beside a database while it is open: the copy has it within.
-fn is_beside_a_database(path: &Path) -> bool {
+fn is_beside(path: &Path, is_database: impl Fn(&Path) -> bool) -> bool {
     let text = path.to_string_lossy();
-    ["-wal", "-shm"].iter().any(|end| text.strip_suffix(end).is_some_and(|database| is_sqlite(Path::new(database))))
+    ["-wal", "-shm"].iter().any(|end| text.strip_suffix(end).is_some_and(|database| is_database(Path::new(database))))
 }
 
 fn is_sqlite(path: &Path) -> bool {

@@ -33,7 +33,8 @@ pub(crate) async fn run(flags: flags::Backup, context: &Context) -> Done {
     }
     let progress = context.ui.progress(&format!("copying {}", data.display()));
     let elsewhere = elsewhere(&config, &data);
-    let backup = take(&data, &target, elsewhere, rfc3339(SystemClock.now()), |path| {
+    let configured = within(config.database.as_deref(), &data);
+    let backup = take(&data, &target, configured.as_deref(), elsewhere, rfc3339(SystemClock.now()), |path| {
         progress.say(&format!("copying {}", path.display()));
     })
     .await?;
@@ -47,12 +48,16 @@ pub(crate) async fn run(flags: flags::Backup, context: &Context) -> Done {
     })
 }
 
+/// The path of a place below the data folder, if it is there.
+fn within(place: Option<&str>, data: &Path) -> Option<PathBuf> {
+    let place = place?;
+    let path = PathBuf::from(place.strip_prefix("sqlite://").unwrap_or(place)).canonicalize().ok()?;
+    path.strip_prefix(data).map(Path::to_owned).ok()
+}
+
 /// What is not in the data folder.
 fn elsewhere(config: &jackfield_registry::Config, data: &Path) -> Vec<String> {
-    let is_outside = |place: &str| {
-        let path = PathBuf::from(place.strip_prefix("sqlite://").unwrap_or(place));
-        !path.canonicalize().is_ok_and(|path| path.starts_with(data))
-    };
+    let is_outside = |place: &str| within(Some(place), data).is_none();
     let database = config.database.as_deref().filter(|place| is_outside(place)).map(jackfield_db::redacted);
     let blobs = config.blobs.clone().filter(|place| is_outside(place));
     [database, blobs].into_iter().flatten().collect()

@@ -27,6 +27,9 @@ fn a_backup_made_under_load_is_a_whole_server() {
         admin.post("", json!({ "name": name }), 201);
         admin.post(&format!("/{name}/installations"), json!({ "package": "acme:echo", "grant": "none" }), 201);
     }
+    // A stranger's bytes among the blobs, that begin as a database does.
+    let odd = "data/blobs/blobs/sha256/".to_owned() + &"00".repeat(32);
+    std::fs::write(desk.path(&odd), b"SQLite format 3\0and nothing more").unwrap();
     let token = admin.post("/main/tokens", json!({ "label": "a workflow" }), 201);
     let token = token["token"].as_str().unwrap();
 
@@ -60,6 +63,7 @@ fn a_backup_made_under_load_is_a_whole_server() {
     for name in ["uploads", "compiled"] {
         assert_eq!(admin.get(&format!("/{name}/installations/acme/echo"))["version"], "1.0.0", "{name}");
     }
+    assert_eq!(std::fs::read(desk.path(&odd)).unwrap(), b"SQLite format 3\0and nothing more");
     let compared = desk.json("server-home", &["log", "rebuild", "--compare", "--data", "data"]);
     assert_eq!(compared["differences"], json!([]), "{compared}");
     desk.believer("reader", &server);
