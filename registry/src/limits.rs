@@ -285,3 +285,12 @@ pub const TRIES_IN_A_ROW: u32 = 20;
 
 /// Seconds until one more: each compiles a component and runs somebody else's code.
 pub const TRY_EVERY_S: i64 = 6;
+
+/// Tries that run at a time, at the most that can be set: each is a process that may take a core and 4 GiB.
+pub const TRIES_AT_ONCE: usize = 64;
+
+/// Files of a try: as many as a call may have.
+pub const TRY_FILES: usize = 32;
+
+/// Bytes of the names in a try: an operation's, a cassette's, a file's id.
+pub const TRY_WORD_BYTES: usize = 200;

@@ -4,7 +4,10 @@
 //! Whoever may read a package may try it. What a try costs is bounded by how often one may, how many run at a time, and what
 //! the child that runs it may use.
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     Json, Router,
@@ -12,7 +15,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jackfield_package::{Digest, PackageName};
 use jackfield_server::{
     body::Body,
@@ -26,9 +29,9 @@ use utoipa::ToSchema;
 
 use crate::{
     Problem, Shared,
-    account::Actor,
+    account::{Actor, session::from_these_pages},
     clock::SECOND,
-    limits::{TRIES_IN_A_ROW, TRY_EVERY_S},
+    limits::{TRIES_AT_ONCE, TRIES_IN_A_ROW, TRY_EVERY_S, TRY_FILES, TRY_WORD_BYTES},
     read::{
         contents::{file_of, no_verdict, turn, validator},
         packages::see_release,
@@ -45,12 +48,41 @@ pub(crate) struct Trials {
     /// None: nobody tries anything here.
     turns: Option<Semaphore>,
     tries: Limiter,
+    /// Never more of them than requests.
+    trying: Mutex<HashSet<String>>,
+}
+
+struct Alone<'a> {
+    trials: &'a Trials,
+    caller: String,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.trials.trying.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.caller);
+    }
 }
 
 impl Trials {
-    pub(crate) fn new(at_once: usize) -> Self {
-        let turns = (at_once > 0).then(|| Semaphore::new(at_once.min(Semaphore::MAX_PERMITS)));
-        Self { turns, tries: Limiter::default() }
+    /// # Errors
+    /// 400 `config-malformed` for more than a machine can run.
+    pub(crate) fn new(at_once: usize) -> Result<Self, Problem> {
+        if at_once > TRIES_AT_ONCE {
+            let message = format!("`tries_at_once` is {at_once}: expected 0 to {TRIES_AT_ONCE}");
+            return Err(Problem::bad_request("config-malformed", message));
+        }
+        let turns = (at_once > 0).then(|| Semaphore::new(at_once));
+        Ok(Self { turns, tries: Limiter::default(), trying: Mutex::default() })
+    }
+
+    /// The only try of a caller at a time, as long as it is held: of many addresses each has its turn.
+    fn alone<'a>(&'a self, caller: &str) -> Result<Alone<'a>, Problem> {
+        let mut trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+        if !trying.insert(caller.to_owned()) {
+            let message = "a try from this address is not at its end";
+            return Err(Problem::too_many("too-many-requests", message, 1));
+        }
+        Ok(Alone { trials: self, caller: caller.to_owned() })
     }
 
     fn turns(&self) -> Result<&Semaphore, Problem> {
@@ -85,8 +117,19 @@ async fn try_out(
     ReleasePath(name, version): ReleasePath,
     actor: Actor,
     PeerCaller(address): PeerCaller,
+    headers: HeaderMap,
     Body(trial): Body<Trial>,
 ) -> Result<Response, Problem> {
+    // Another site's page is not to use up what its visitors may.
+    from_these_pages(&headers)?;
+    if trial.operation.len() > TRY_WORD_BYTES
+        || trial.cassette.as_ref().is_some_and(|name| name.len() > TRY_WORD_BYTES)
+        || trial.files.len() > TRY_FILES
+        || trial.files.keys().any(|id| id.len() > TRY_WORD_BYTES)
+    {
+        let message = format!("a try has names of {TRY_WORD_BYTES} bytes and {TRY_FILES} files at the most");
+        return Err(Problem::bad_request("body-malformed", message));
+    }
     let component = offered(&registry, &actor, &name, &version).await?;
     let (turns, validator) = (registry.trials.turns()?, validator(&registry)?);
     let by_user = actor.user.as_ref().map(|user| format!("user {user}"));
@@ -95,6 +138,7 @@ async fn try_out(
             Problem::too_many("too-many-requests", &format!("more than {TRIES_IN_A_ROW} tries in a row"), wait)
         })?;
     }
+    let _alone = registry.trials.alone(&address.to_string())?;
     let _turn = turn(turns).await?;
     let file = file_of(&registry, &component).await?;
     let tried = validator.try_out(file.path(), &trial).await.map_err(no_verdict)?;

@@ -3,6 +3,7 @@
 //! Hostile bytes are read and run there and nowhere else. Whatever happens to the child is a [`ValidatorFault`], never a verdict.
 
 use std::{
+    fs,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -35,6 +36,10 @@ const TRIED_BYTES: u64 = 8 << 20;
 const READ_S: u64 = 20;
 /// Seconds for a try: the component is compiled for it, for which a host has as long, and a call has ten of them.
 const TRY_S: u64 = 60;
+/// How the folder of a child begins.
+const FOLDER: &str = "jackfield-examine-";
+/// After so long it is nobody's.
+const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3_600);
 /// Bytes of what a failing child has to say.
 const LAST_WORDS_BYTES: u64 = 4 << 10;
 
@@ -55,6 +60,7 @@ impl ChildValidator {
     /// # Errors
     /// If this program can't find itself.
     pub(crate) fn new(timeout_s: u64) -> std::io::Result<Self> {
+        remove_left_behind(&std::env::temp_dir());
         Ok(Self { program: std::env::current_exe()?, memory_bytes: MEMORY_BYTES, timeout_s })
     }
 }
@@ -86,7 +92,7 @@ impl ChildValidator {
         told: Vec<u8>,
     ) -> Result<T, ValidatorFault> {
         // A folder of its own to leave things in, which goes with it, also when it is killed.
-        let folder = tempfile::Builder::new().prefix("jackfield-examine-").tempdir();
+        let folder = tempfile::Builder::new().prefix(FOLDER).tempdir();
         let folder = folder.map_err(|error| failed("no folder for it", &error))?;
         let component = std::path::absolute(component).map_err(|error| failed("its path", &error))?;
         let mut child = Command::new(&self.program)
@@ -120,6 +126,18 @@ impl ChildValidator {
             serde_json::from_slice(&answer).map_err(|error| failed("what it said is no answer", &error))
         };
         timeout(Duration::from_secs(timeout_s), ends).await.unwrap_or(Err(ValidatorFault::TimedOut))
+    }
+}
+
+/// Removes what servers that were killed have left: no child works for so long.
+fn remove_left_behind(folder: &Path) {
+    let is_old = |entry: &fs::DirEntry| {
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|at| at.elapsed().unwrap_or_default());
+        entry.file_name().to_string_lossy().starts_with(FOLDER) && age.is_ok_and(|age| age > LEFT_BEHIND)
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(is_old) {
+        // What is another's can't be removed, and needn't.
+        let _ = fs::remove_dir_all(entry.path());
     }
 }
 

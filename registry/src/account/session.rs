@@ -52,13 +52,13 @@ pub(super) fn cookie_of<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a 
 ///
 /// # Errors
 /// 403 `csrf`.
-pub(super) fn from_these_pages(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn from_these_pages(headers: &HeaderMap) -> Result<(), Problem> {
     let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
     match is_json && !is_from_elsewhere(headers) {
         true => Ok(()),
         false => Err(Problem::forbidden(
             "csrf",
-            "a browser signs in from these pages, with `Content-Type: application/json`",
+            "a browser asks for this from these pages, with `Content-Type: application/json`",
         )),
     }
 }

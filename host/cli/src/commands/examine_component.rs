@@ -47,6 +47,10 @@ pub(crate) fn try_out(flags: &flags::ExamineComponent) -> Done {
 ///
 /// Not the address space but private memory is limited: the sandbox reserves terabytes of addresses and uses few of them.
 fn within_limits(flags: &flags::ExamineComponent) -> Done {
+    // A server that is killed leaves nobody at work.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(|error| fault("it can't be bound to its parent", &error))?;
     let limits = [
         (Resource::Data, flags.memory_bytes, flags.memory_bytes),
         (Resource::Cpu, flags.seconds, flags.seconds.saturating_add(1)),

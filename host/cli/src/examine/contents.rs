@@ -47,7 +47,8 @@ fn printed(package: &Package) -> Result<String, String> {
     Ok(String::from(printer.output))
 }
 
-/// Those that end well first: a form shows what the connector is for, and not what it refuses.
+/// Those that end well first, since a form shows what the connector is for and not what it refuses; and before all the one that is named like
+/// its operation.
 fn fixtures(package: &Package) -> Vec<Fixture> {
     let cassettes = package.cassettes().ok().flatten().unwrap_or_default();
     let mut fixtures: Vec<_> = cassettes
@@ -64,7 +65,7 @@ fn fixtures(package: &Package) -> Vec<Fixture> {
             })
         })
         .collect();
-    fixtures.sort_by_key(|fixture| fixture.fails);
+    fixtures.sort_by_key(|fixture| (fixture.cassette != fixture.operation, fixture.fails));
     fixtures
 }
 

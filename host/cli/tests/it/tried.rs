@@ -204,14 +204,14 @@ fn an_operator_says_how_many_try_and_nobody_tries_without_end() {
 #[test]
 fn who_finds_others_before_him_is_told_to_come_again() {
     let desk = Desk::new();
-    let server = desk.serve(&["--set", "tries_at_once=1"]);
+    let server = desk.serve(&["--set", "tries_at_once=1", "--set", "trust_forwarded=true"]);
     desk.publisher(&server);
     desk.release("1.0.0", PackageBuilder::of(programs::SLEEP_FOREVER));
     let run = json!({ "operation": "run", "input": {} });
     // Each has its turn for longer than anybody waits for one.
-    let ask = || send(post(&server, "1.0.0", &run));
+    let ask = |from: usize| send(post(&server, "1.0.0", &run).header("x-forwarded-for", format!("192.0.2.{from}")));
     let answers: Vec<Answer> = std::thread::scope(|scope| {
-        let asking: Vec<_> = (0..3).map(|_| scope.spawn(ask)).collect();
+        let asking: Vec<_> = (0..3).map(|from| scope.spawn(move || ask(from))).collect();
         asking.into_iter().map(|answer| answer.join().unwrap()).collect()
     });
     let codes: Vec<String> = answers.iter().map(|answer| code(&answer.text)).collect();
@@ -220,6 +220,18 @@ fn who_finds_others_before_him_is_told_to_come_again() {
     let busy = answers.iter().find(|answer| code(&answer.text) == "sandbox-busy").expect("one that waited in vain");
     assert_eq!(busy.status.as_u16(), 503);
     assert!(busy.headers.contains_key("retry-after"));
+
+    // Nobody has more than one under way.
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..2).map(|_| scope.spawn(|| ask(9))).collect();
+        asking.into_iter().map(|answer| answer.join().unwrap()).collect()
+    });
+    let mut codes: Vec<String> = answers.iter().map(|answer| code(&answer.text)).collect();
+    codes.sort();
+    assert_eq!(codes, ["limit-reached", "too-many-requests"]);
+    // Another site's page starts none in the name of its visitors.
+    let elsewhere = post(&server, "1.0.0", &run).header("sec-fetch-site", "cross-site");
+    assert_eq!((send(elsewhere).expect(403)["code"]), "csrf");
 }
 
 fn code(text: &str) -> String {
