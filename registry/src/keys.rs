@@ -35,6 +35,13 @@ impl std::fmt::Debug for MacKey {
 }
 
 impl Keys {
+    /// Whether they were made.
+    pub(crate) fn are_there(config: &Config) -> bool {
+        ["passphrase", "log.pem", "statements.pem", "oci-tokens"]
+            .iter()
+            .all(|name| config.data.join("keys").join(name).is_file())
+    }
+
     /// Reads `<data>/keys/{log,statements}.pem` and `<data>/keys/oci-tokens`, or makes them: encrypted PKCS#8 of mode 0600, with the passphrase in
     /// `<data>/keys/passphrase` beside them, since a server starts without a person.
     pub(crate) fn open(config: &Config) -> Result<Self, Problem> {

@@ -76,6 +76,11 @@ impl Parts {
     }
 }
 
+fn database_of(config: &Config) -> String {
+    let of_data = || format!("sqlite://{}", config.data.join("registry.sqlite").display());
+    config.database.clone().unwrap_or_else(of_data)
+}
+
 impl Registry {
     /// Opens or makes one: tables, blob store, keys.
     ///
@@ -88,17 +93,13 @@ impl Registry {
             .mode(0o700)
             .create(&config.data)
             .map_err(|error| Problem::internal(&error))?;
-        let url = config
-            .database
-            .clone()
-            .unwrap_or_else(|| format!("sqlite://{}", config.data.join("registry.sqlite").display()));
-        let db = Db::open(&url, parts.pool).await?;
+        let db = Db::open(&database_of(&config), parts.pool).await?;
         db.migrate("registry", MIGRATIONS).await?;
         let blobs = Blobs::open(&config)?;
         let keys = Keys::open(&config)?;
         let Parts { clock, validator, resolver, .. } = parts;
         let door = account::Door::new(&config)?;
-        let trials = crate::trial::Trials::new(config.tries_at_once);
+        let trials = crate::trial::Trials::new(config.tries_at_once)?;
         let registry = Arc::new(Self {
             config,
             db,
@@ -117,6 +118,26 @@ impl Registry {
         crate::log::read::is_of_this_registry(&registry).await?;
         account::users::first_start(&registry).await?;
         Ok(registry)
+    }
+
+    /// Whether there is one where the configuration says: its keys, and its first user. Makes nothing.
+    ///
+    /// # Errors
+    /// 503 if the database does not answer.
+    pub async fn is_founded(config: &Config) -> Result<bool, Problem> {
+        let database = database_of(config);
+        let file = match database.starts_with("postgres") {
+            true => None,
+            false => Some(std::path::PathBuf::from(database.strip_prefix("sqlite://").unwrap_or(&database))),
+        };
+        if !Keys::are_there(config) || file.is_some_and(|file| !file.exists()) {
+            return Ok(false);
+        }
+        let db = Db::open(&database, PoolLimits { connections: 1, ..PoolLimits::default() }).await?;
+        // Without its tables there is none.
+        let users = account::users::count(&mut db.read().await?).await;
+        db.close().await;
+        Ok(users.is_ok_and(|users| users > 0))
     }
 
     /// Now.

@@ -1,5 +1,6 @@
 //! Users: made, signed in, shut out.
 
+use jackfield_db::Conn;
 use jackfield_package::{Label, Pattern};
 use jackfield_server::rate::Rate;
 
@@ -170,6 +171,11 @@ pub(crate) async fn set_disabled(
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// How many there are.
+pub(crate) async fn count(conn: &mut Conn) -> jackfield_db::Result<i64> {
+    store::user_count(conn).await
 }
 
 /// Where nobody is a user yet: makes the user `operator` and writes a token to `<data>/operator-token`. The file is there before

@@ -22,6 +22,7 @@ use crate::{
     flags::{self, Served},
     serving::{self, Server, metrics::Metrics, telemetry::Telemetry},
     validator::ChildValidator,
+    words::nearest,
 };
 
 /// Bytes of a configuration file: it has some twenty keys.
@@ -48,7 +49,7 @@ async fn serve_configured(
     let (tls, bounds) = (beside.tls(&config)?, beside.bounds()?);
     let data = config.data.clone();
     if flags.only == Some(Served::Workspaces) {
-        stands_beside_a_registry(&config)?;
+        stands_beside_a_registry(&config).await?;
     }
     let parts = parts(config.validator_timeout_s)?;
     let registry = Registry::open(config, parts).await.map_err(Failed::from_problem)?;
@@ -87,7 +88,7 @@ async fn serve_configured(
             let is_beside = flags.only == Some(Served::Workspaces);
             let own = match is_beside {
                 true => reached_by.clone(),
-                false => own_door(&registry, &port, &url, stop.clone()).await?,
+                false => own_door(&registry, stop.clone()).await?,
             };
             let server = serving::open(registry, beside, &own, context).await?;
             if is_beside { server.without_registry() } else { server }
@@ -127,9 +128,12 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, Failed> {
 }
 
 /// Workspaces alone know people, and the registry, by what another process made.
-fn stands_beside_a_registry(config: &Config) -> Result<(), Failed> {
-    if !config.data.join("keys").is_dir() {
-        let message = format!("there is no registry in `{}`, and workspaces stand beside one", config.data.display());
+async fn stands_beside_a_registry(config: &Config) -> Result<(), Failed> {
+    if !Registry::is_founded(config).await.map_err(Failed::from_problem)? {
+        let message = format!(
+            "there is no registry with keys in `{}` and users in its database, and workspaces stand beside one",
+            config.data.display()
+        );
         return Err(Failed::usage("registry-missing", message)
             .hint("begin with `jackfield serve --only registry` and the same data, database and blobs"));
     }
@@ -143,17 +147,9 @@ fn stands_beside_a_registry(config: &Config) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Where workspaces reach the registry beside them: the port itself; or, if that speaks TLS for a name which need not lead back
-/// here, another on loopback that serves the registry alone.
-async fn own_door(
-    registry: &jackfield_registry::Shared,
-    port: &Port,
-    url: &str,
-    stop: CancellationToken,
-) -> Result<String, Failed> {
-    if port.tls.is_none() {
-        return Ok(url.to_owned());
-    }
+/// Where workspaces reach the registry beside them: a port of their own on loopback, that serves it alone. The other one may speak TLS for a
+/// name that does not lead back here, and have no connection free.
+async fn own_door(registry: &jackfield_registry::Shared, stop: CancellationToken) -> Result<String, Failed> {
     let listener = open_port((Ipv4Addr::LOCALHOST, 0).into()).await?;
     let own = format!("http://{}", address_of(&listener)?);
     let router = jackfield_registry::router::router(registry.clone());
@@ -216,6 +212,19 @@ pub(super) fn configuration(flags: &flags::Configured, listen: Option<String>) -
     }
     let (beside, registry): (toml::Table, toml::Table) =
         table.into_iter().partition(|(key, _)| beside.get(key).is_some());
+    let known = || defaults.keys().map(String::as_str);
+    if let Some(key) = registry.keys().find(|key| !defaults.contains_key(*key)) {
+        let near = nearest(key, known()).map_or_else(String::new, |near| format!("; is `{near}` meant?"));
+        let message = format!("the configuration has a key `{}` that nobody knows{near}", key.escape_debug());
+        return Err(Failed::usage("config-malformed", message)
+            .hint(format!("it has: {}", known().collect::<Vec<_>>().join(", "))));
+    }
+    // A number may be out of its type's range, of which the type says the key nowhere.
+    for (key, value) in registry.iter().chain(&beside) {
+        if value.as_integer().is_some_and(|number| number < 0) {
+            return Err(Failed::usage("config-malformed", format!("`{key}` is {value}: expected 0 or more")));
+        }
+    }
     let malformed = |error: toml::de::Error| {
         Failed::usage("config-malformed", format!("the configuration is not right: {}", error.message()))
             .hint("docs/reference/serve.md has every key")
