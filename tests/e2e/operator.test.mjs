@@ -179,6 +179,8 @@ test('by keys alone, an admin connects an account at a certified provider, and l
     await page.getByRole('button', { name: 'Delete for good' }).click();
     await page.waitForURL('**/connections');
     await page.getByText('No account is connected').waitFor();
+    const { grant } = await place.ask('GET', '/main/installations/jackfield/tracker');
+    assert.deepEqual(grant.credentials, {}, 'what is gone is no longer bound');
   });
   assert.deepEqual(page.complaints, []);
 });

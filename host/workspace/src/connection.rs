@@ -324,5 +324,22 @@ pub(crate) async fn delete(
     let tx = caller.begin(&workspaces, Action::Connect, &id, Some("delete")).await?;
     tx.commit().await?;
     workspaces.broker.delete(&person(&caller.workspace, &caller.name), &known.id).await.map_err(no)?;
+    take_off(&workspaces.host(&caller.workspace)?, &known)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What is gone is no longer bound: requests would be denied for want of it, whatever their host.
+fn take_off(host: &Host, gone: &Connection) -> Result<(), Problem> {
+    let is_gone = |source: &Source| *source == Source::Connection(gone.id.clone());
+    match host.installation(&gone.connector) {
+        Ok(installation) if installation.grant.credentials.values().any(is_gone) => {}
+        _ => return Ok(()),
+    }
+    host.change_grant(&gone.connector, |it| {
+        let mut grant = it.grant.clone();
+        grant.credentials.retain(|_, source| !is_gone(source));
+        Ok::<_, jackfield_host::Error>(grant)
+    })
+    .map_err(HostError)?;
+    Ok(())
 }

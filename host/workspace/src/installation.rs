@@ -21,6 +21,7 @@ use jackfield_server::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tracing::{Instrument as _, Span};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -194,7 +195,7 @@ impl ShownGrant {
     }
 }
 
-/// A grant as somebody wants it. Credentials are not among it: connecting an account binds it.
+/// A grant as somebody wants it. Connecting an account binds it; here it is taken off again.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WantedGrant)]
@@ -210,6 +211,9 @@ pub(crate) struct WantedGrant {
     limits: Option<LimitGrants>,
     #[schema(value_type = Option<Object>)]
     config: Option<Map<String, Value>>,
+    /// By the id of an `auth` entry, null: its requests carry no account any more.
+    #[schema(value_type = Option<BTreeMap<String, Value>>)]
+    credentials: Option<BTreeMap<Label, ()>>,
 }
 
 /// Tells null from absent.
@@ -247,6 +251,9 @@ impl WantedGrant {
         }
         if let Some(config) = self.config {
             grant.config = config;
+        }
+        for auth in self.credentials.unwrap_or_default().keys() {
+            grant.credentials.remove(auth);
         }
         Ok(grant)
     }
@@ -318,6 +325,12 @@ pub(crate) async fn install(
     caller: Caller,
     Body(install): Body<Install>,
 ) -> Result<(StatusCode, Json<Whole>), Problem> {
+    // Beside this future, which goes with its caller: what was begun comes to its end, and to its line in the audit log.
+    let work = carry_out(workspaces, caller, install).instrument(Span::current());
+    tokio::spawn(work).await.map_err(|error| Problem::internal(&error))?
+}
+
+async fn carry_out(workspaces: Shared, caller: Caller, install: Install) -> Result<(StatusCode, Json<Whole>), Problem> {
     let (home, host) = (workspaces.home(&caller.workspace), workspaces.host(&caller.workspace)?);
     let package = named(&install.package)?;
     let target = package.to_string();

@@ -1,6 +1,6 @@
 //! Workspaces over HTTP: installing, invoking, granting and stopping, by people and programs that may, and by nobody else.
 
-use std::sync::LazyLock;
+use std::{io::Write as _, net::TcpStream, sync::LazyLock};
 
 use jackfield_test_kit::{PackageBuilder, programs};
 use jackfield_workspace::router;
@@ -98,15 +98,51 @@ const ECHO: &str = "/main/installations/acme/echo";
 const RUN: &str = "/main/installations/acme/echo/operations/run/invoke";
 
 #[test]
+fn an_installation_comes_to_its_end_whoever_waits_for_it() {
+    let desk = Desk::new();
+    let server = desk.serve(&[]);
+    desk.publisher(&server);
+    desk.release_echo("1.0.0");
+    let admin = Asks::new(&server, operator(&desk));
+    let body = json!({ "package": "acme:echo", "grant": "none" }).to_string();
+    let request = format!(
+        "POST /v1/workspaces/main/installations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        operator(&desk),
+        body.len()
+    );
+    let lines = || {
+        let audit = admin.get("/main/audit?target=acme:echo")["audit"].clone();
+        audit.as_array().unwrap().iter().map(|line| line["detail"].to_string()).collect::<Vec<_>>()
+    };
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    // Gone as soon as it was begun.
+    while lines().is_empty() {}
+    drop(stream);
+    for _ in 0..600 {
+        if lines().len() == 2 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(lines().iter().any(|line| line.contains("1.0.0 sha256:")), "{:?}", lines());
+    assert_eq!(admin.get("/main/installations/acme/echo")["version"], "1.0.0");
+}
+
+#[test]
 fn registry_and_workspaces_are_served_apart() {
     for flags in databases() {
         let desk = Desk::new();
-        let early = desk.run("server-home", &["serve", "--data", "data", "--only", "workspaces", "--check"]);
-        assert_eq!(early.error(), (2, "registry-missing".to_owned()));
         let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        let check = [&["serve", "--data", "data", "--only", "workspaces", "--check"], &flags[..]].concat();
+        let refused = |code: &str| assert_eq!(desk.run("server-home", &check).error(), (2, code.to_owned()));
+        refused("registry-missing");
+        // Keys of somebody's are not yet a registry, and none is made of them.
+        std::fs::create_dir_all(desk.path("data/keys")).unwrap();
+        refused("registry-missing");
+        assert_eq!(std::fs::read_dir(desk.path("data/keys")).unwrap().count(), 0);
         let registry = desk.serve(&[&flags[..], &["--only", "registry"]].concat());
-        let nameless = desk.run("server-home", &["serve", "--data", "data", "--only", "workspaces", "--check"]);
-        assert_eq!(nameless.error(), (2, "config-malformed".to_owned()));
+        refused("config-malformed");
         let apart = ["--only", "workspaces", "--public-url", registry.url.as_str()];
         let workspaces = desk.serve(&[&flags[..], &apart].concat());
         desk.publisher(&registry);

@@ -26,6 +26,8 @@ export function fixOf(text: string | null | undefined, href: string): Fix | unde
     return { method, path, body, says: body.egress, needs: 'grant' };
   if (method === 'PUT' && path === `${href}/grant` && Array.isArray(body.operations))
     return { method, path, body, says: `the operations ${body.operations.join(', ')}`, needs: 'grant' };
+  if (method === 'PUT' && path === `${href}/grant` && typeof body.config === 'object')
+    return { method, path, body, says: 'it by its settings', needs: 'grant' };
   if (method === 'PUT' && path === `${href}/enabled` && body.enabled === true)
     return { method, path, body, says: 'it to run again', needs: 'switch' };
   return undefined;
