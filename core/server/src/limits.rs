@@ -21,6 +21,10 @@ pub const CONNECTIONS_MOST: usize = 100_000;
 /// Connections at once from one address (of IPv6, one /64): a large office behind one router, and a sixteenth of all there are.
 pub const CONNECTIONS_PER_ADDRESS: usize = 128;
 
+/// Connections that wait in the kernel to be accepted, as far as `net.core.somaxconn` lets them. Whoever finds no place tries again by himself
+/// after one second, three, seven.
+pub const UNACCEPTED: u32 = 4096;
+
 /// Seconds that a connection may take nothing of what it is sent: whoever asks and does not read holds a connection. A phone
 /// in a tunnel is back sooner.
 pub const STALL_S: u64 = 30;

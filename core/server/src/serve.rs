@@ -21,7 +21,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::Semaphore,
 };
 use tokio_util::{either::Either, sync::CancellationToken};
@@ -30,7 +30,10 @@ use tower::{ServiceExt as _, service_fn};
 use self::{callers::Callers, stall::Stalling};
 use crate::{
     gauge::Counted,
-    limits::{CONNECTIONS, CONNECTIONS_PER_ADDRESS, HEADER_BYTES, HEADER_TIMEOUT_S, SHUTDOWN_S, STALL_S, UNSENT_BYTES},
+    limits::{
+        CONNECTIONS, CONNECTIONS_PER_ADDRESS, HEADER_BYTES, HEADER_TIMEOUT_S, SHUTDOWN_S, STALL_S, UNACCEPTED,
+        UNSENT_BYTES,
+    },
     peer::PeerAddress,
     tls::Tls,
 };
@@ -236,5 +239,12 @@ async fn pause_after(error: &io::Error) {
 /// # Errors
 /// If it is taken, or not this machine's.
 pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // What was served here a moment ago is in nobody's way.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(UNACCEPTED)
 }

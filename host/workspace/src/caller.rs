@@ -195,9 +195,9 @@ fn own_token(parts: &Parts) -> Option<&str> {
 async fn by_token(workspaces: &Shared, token: &str) -> Result<Caller, Problem> {
     let hash: [u8; 32] = Sha256::digest(token).into();
     let now = workspaces.now();
-    match workspaces.tokens.get(&hash, now) {
-        Some(caller) => Ok(caller),
-        None => Box::pin(by_token_row(workspaces, hash, now)).await,
+    match workspaces.tokens.get_or_turn(&hash, now).await {
+        Ok(caller) => Ok(caller),
+        Err(_turn) => Box::pin(by_token_row(workspaces, hash, now)).await,
     }
 }
 

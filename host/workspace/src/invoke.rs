@@ -395,9 +395,10 @@ impl crate::Workspaces {
     /// Invocations a minute; looked up every few seconds.
     async fn quota_of(&self, workspace: &jackfield_package::Label) -> Result<i64, Problem> {
         let now = self.now();
-        if let Some(known) = self.quotas.get(workspace, now) {
-            return Ok(known);
-        }
+        let _turn = match self.quotas.get_or_turn(workspace, now).await {
+            Ok(known) => return Ok(known),
+            Err(turn) => turn,
+        };
         let look = async { Ok::<_, Problem>(store::workspace(&mut self.db.read().await?, workspace.as_str()).await?) };
         let row = Box::pin(look).await?;
         let calls = row.ok_or_else(|| caller::no_workspace(workspace.as_str()))?.calls_a_minute.max(1);

@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
-    sync::watch,
+    sync::{Semaphore, watch},
     task::JoinSet,
 };
 
@@ -27,6 +27,8 @@ use crate::{
 };
 
 const CALLS: usize = 10_000;
+/// Connections that are made at a time, as by a thousand clients: what the kernel has no place for tries again after seconds.
+const CONNECTING: usize = 1_000;
 /// The word by which this program is the upstream.
 pub const UPSTREAM: &str = "upstream";
 /// Files that a process has open: for each call a connection, and some besides. The server has two for each that runs.
@@ -56,9 +58,10 @@ pub fn bench() {
     let body = json!({ "url": upstream.url }).to_string();
     let started = Instant::now();
     let mut calls = JoinSet::new();
+    let connecting = Arc::new(Semaphore::new(CONNECTING));
     for number in 0..CALLS {
         let url = place.invoke_url(names[number % names.len()]);
-        calls.spawn_on(call(url, place.token.clone(), body.clone()), RUNTIME.handle());
+        calls.spawn_on(call(url, place.token.clone(), body.clone(), connecting.clone()), RUNTIME.handle());
     }
     // As many as can be are with the upstream, and nothing moves any more.
     let mut there = 0;
@@ -104,11 +107,14 @@ pub fn bench() {
 }
 
 /// The status of one call on a connection of its own.
-async fn call(url: String, token: String, body: String) -> Result<u16, String> {
+async fn call(url: String, token: String, body: String, connecting: Arc<Semaphore>) -> Result<u16, String> {
     let rest = url.trim_start_matches("http://");
     let (authority, path) = rest.split_at(rest.find('/').unwrap());
     let text = |error: std::io::Error| error.to_string();
-    let mut stream = TcpStream::connect(authority).await.map_err(text)?;
+    let mut stream = {
+        let _turn = connecting.acquire().await;
+        TcpStream::connect(authority).await.map_err(text)?
+    };
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: {authority}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
