@@ -62,6 +62,8 @@ def call(workspace, token, package, operation, body):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not {"JACKFIELD_WORKSPACE", "JACKFIELD_TOKEN"} <= os.environ.keys():
+        sys.exit(__doc__)
     where, who = os.environ["JACKFIELD_WORKSPACE"], os.environ["JACKFIELD_TOKEN"]
     try:
         print(json.dumps(call(where, who, sys.argv[1], sys.argv[2], sys.stdin.buffer.read())))

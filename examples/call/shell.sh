@@ -18,6 +18,7 @@ for try in 1 2 3 4; do
         --header 'Jackfield-Deadline-Ms: 30000' --data-binary "@$work/input" "$url") || status=lost
     if [ "$status" = 200 ]; then
         cat "$work/answer"
+        echo
         exit
     fi
     after=$(sed -n 's/^retry-after: *\([0-9]*\).*/\1/Ip' "$work/headers")
