@@ -31,9 +31,10 @@ function requests({ http_requests, http_denied, http_bytes_out, http_bytes_in }:
 }
 
 function recorded({ http_requests, http_denied }: Bill, answers: 'recording' | 'nobody'): string {
+  const strayed = http_requests === 1 ? 'which is not on the recording' : 'not all of them on the recording';
   const made =
     http_requests === 0
       ? 'none'
-      : `${plural(http_requests, 'request')}, ${answers === 'recording' ? 'answered by the recording' : 'not all of them on the recording'}`;
+      : `${plural(http_requests, 'request')}, ${answers === 'recording' ? 'answered by the recording' : strayed}`;
   return http_denied === 0 ? made : `${made}; ${count(http_denied)} denied`;
 }
