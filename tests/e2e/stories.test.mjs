@@ -306,6 +306,23 @@ test('a visitor tries an operation on what the package has recorded', async (t) 
     await look('off-the-recording');
   });
 
+  await t.test('a request that its manifest does not ask for', async () => {
+    await page.getByRole('textbox', { name: 'url' }).fill('https://nowhere.example/');
+    await form('').getByRole('button', { name: 'Try it' }).click();
+    await page.getByRole('heading', { name: 'What was denied' }).waitFor();
+    const cut = await page
+      .locator('.denials .line code')
+      .evaluateAll((boxes) => boxes.filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.textContent));
+    assert.deepEqual(cut, [], 'all of it is in sight');
+    await look('denied-in-a-try');
+    await page
+      .locator('.denials')
+      .getByRole('button', { name: /^Copy the/ })
+      .first()
+      .click();
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /nowhere\.example/);
+  });
+
   await t.test('what was taken back is not tried, and nothing is where nobody runs components', async () => {
     const none = async (path) => {
       await open(page, path);

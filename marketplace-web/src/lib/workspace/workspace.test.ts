@@ -6,7 +6,7 @@ import type { Bill } from '$lib/api/workspace';
 import { billInWords, duration } from './bill';
 import { curl } from './curl';
 import { asGrant, destinations, grantInWords, hostOf } from './egress';
-import { fixOf } from './fix';
+import { fixOf, kindOf } from './fix';
 import { amount, wishOf } from './limits';
 import { START_BYTES, START_LINES, startOf } from './start';
 
@@ -30,6 +30,17 @@ test('only what changes this very installation is carried out', () => {
     `POST https://evil.example${HREF}/grant {"egress":"GET https://a.example"}`,
   ])
     assert.equal(fixOf(no, HREF), undefined, String(no));
+});
+
+test('what is to be copied is told from what is to be read', () => {
+  const kinds = [
+    "jackfield grant acme:crm --allow 'GET https://a.example'",
+    `PUT ${HREF}/grant {}`,
+    '[[egress]]\nhost = "a.example"',
+    'send the request over https',
+    '',
+  ].map(kindOf);
+  assert.deepEqual(kinds, ['command', 'request', 'lines', undefined, undefined]);
 });
 
 test('what is asked for meets what is granted', () => {
