@@ -86,9 +86,23 @@ test('an admin finds a connector, installs it with less than it asks for, and ca
   const result = page.getByRole('region', { name: 'Result' });
   await result.waitFor();
   assert.match(await result.innerText(), /"id": 12345678901234567890,/, 'long numbers keep their digits');
-  await page.getByText(/^1 sent, with 0 bytes out and \d+ bytes in$/).waitFor();
+  await page.getByText(/^1 sent, with 0\sbytes out and \d+\sbytes in$/).waitFor();
   assert.deepEqual(service.seen, ['GET /items']);
   await look(page, 'answer');
+
+  // What came of an input is marked once that is another, and goes when the next one is refused.
+  const isOld = page.getByText('The input has changed since');
+  await box(page, 'url').fill(`${service.origin}/item`);
+  await isOld.waitFor();
+  await look(page, 'answer-before');
+  await box(page, 'url').fill(`${service.origin}/items`);
+  await isOld.waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'JSON', exact: true }).click();
+  assert.equal(await isOld.count(), 0, 'it is the same as JSON');
+  await page.getByLabel('Input as JSON').fill('{"url": ');
+  await isOld.waitFor();
+  await page.getByRole('button', { name: 'Call it', exact: true }).click();
+  await result.waitFor({ state: 'detached' });
 
   await page.goto('/workspaces/main');
   await page.getByText('It may reach 127.0.0.1; all that it does may be called.').waitFor();
@@ -294,6 +308,7 @@ test('by keys alone: install, call with a file, take the result', async () => {
   let text = '';
   for await (const part of lines) text += part;
   assert.equal(text, '{"cost":7}\n{"cost":3}\n');
+  assert.equal(await page.getByRole('region', { name: /begins$/ }).innerText(), '{"cost":7}\n{"cost":3}');
   await look(page, 'files');
 });
 

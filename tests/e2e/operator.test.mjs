@@ -63,7 +63,7 @@ test('by keys alone, an admin connects an account at a certified provider, and l
   await page.keyboard.type('Tracker');
   await page.waitForURL('**connector=jackfield%3Atracker');
   await settled(page);
-  await write(/^What people call it/, 'Issues of the loom');
+  await write(/^Label/, 'Issues of the loom');
   await until(/^Copy the redirect address$/);
   await press('Enter');
   const redirect = await page.evaluate(() => navigator.clipboard.readText());
@@ -197,7 +197,7 @@ test('a key, and a user with a password, are handed in on the broker’s own pag
     await open(page, `${MAIN}/connections/new?connector=jackfield%3Ahttp`);
     await page.getByLabel('With which credential').selectOption(entry);
     await page.waitForURL(`**auth=${entry}`);
-    await page.getByLabel('What people call it').fill(`by ${entry}`);
+    await page.getByLabel('Label', { exact: true }).fill(`by ${entry}`);
     await page.getByRole('button', { name: 'Go on' }).click();
     const popup = await beside(page, () => page.getByRole('link', { name: 'Go on to connect it' }).click());
     for (const [label, value] of Object.entries(fields)) await popup.getByLabel(label).fill(value);
@@ -217,6 +217,8 @@ test('a provider is chosen from those that are known, and asks for what it must 
   const page = await stage.signedIn('ada');
   await open(page, `${MAIN}/connections/new?connector=jackfield%3Atracker`);
   await page.getByLabel('Provider').selectOption('zendesk');
+  await page.getByText(/^The connector is made for /).waitFor();
+  await page.getByRole('link', { name: 'Register an app at Zendesk' }).waitFor();
   await page.getByLabel('Client id').fill('app');
   const field = page.locator('label', { hasText: 'The provider calls it' }).locator('input');
   await field.fill('acme/evil');
@@ -225,6 +227,9 @@ test('a provider is chosen from those that are known, and asks for what it must 
   await field.fill('acme');
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByRole('link', { name: 'Go on to connect it' }).waitFor();
+
+  await open(page, `${MAIN}/connections`);
+  await page.getByText(/^Nobody has finished it\. The link that it was made with ends in/).waitFor();
   assert.deepEqual(page.complaints, []);
 });
 

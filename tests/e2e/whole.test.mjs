@@ -69,7 +69,7 @@ test('a connector is found, read, installed, connected, called, allowed more, up
   });
 
   await t.test('installed with less than it asks for', async () => {
-    await page.getByRole('checkbox', { name: '{hosts}' }).check();
+    await page.getByRole('checkbox', { name: 'the host that its setting hosts names' }).check();
     await page.getByLabel('What is allowed').fill(`GET ${service.origin}`);
     await box('Hosts 1').fill('127.0.0.1');
     await page.getByLabel(/^I have read/).check();
@@ -103,7 +103,7 @@ test('a connector is found, read, installed, connected, called, allowed more, up
     await call.click();
     await result.waitFor();
     assert.match(await result.innerText(), /"name": "loom"/);
-    await page.getByText(/^1 sent, with \d+ bytes out and \d+ bytes in$/).waitFor();
+    await page.getByText(/^1 sent, with \d+\sbytes out and \d+\sbytes in$/).waitFor();
     assert.match(service.credentials.at(-1), /^Bearer .{20}/);
     assert.ok(!(await page.content()).includes(service.credentials.at(-1).slice(7)), 'the token is nowhere');
   });

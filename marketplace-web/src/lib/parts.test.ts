@@ -7,7 +7,7 @@ import { headingId, safeHref } from './markdown/links';
 import { describe } from './schema/describe';
 import { digestOf, fromHex, utf8 } from './verify/bytes';
 import { Refusal } from './verify/refusal';
-import { ago, bytes, plural, who } from './words';
+import { ago, bytes, hostInWords, hostsInWords, plural, who } from './words';
 
 test('a schema is one row a value, references and alternatives included', () => {
   const rows = describe({
@@ -85,8 +85,22 @@ test('words', () => {
   assert.deepEqual([plural(1, 'entry', 'entries'), plural(1200, 'entry', 'entries')], ['1 entry', '1,200 entries']);
   assert.deepEqual(
     [bytes(0), bytes(1023), bytes(1024), bytes(20 << 20)],
-    ['0 bytes', '1023 bytes', '1.0 KiB', '20 MiB'],
+    ['0\u00a0bytes', '1023\u00a0bytes', '1.0\u00a0KiB', '20\u00a0MiB'],
   );
   assert.equal(ago('2026-01-01T00:00:00Z', Date.parse('2026-01-03T01:00:00Z')), '2 days ago');
   assert.deepEqual([who('user:ada'), who('system')], ['ada', 'system']);
+});
+
+test('a setting that stands for a host is called one, and a pattern too', () => {
+  assert.equal(hostInWords('api.example.com'), '`api.example.com`');
+  assert.equal(hostInWords('{api_host}'), 'the host that its setting `api_host` names');
+  assert.equal(
+    hostsInWords('sends requests to api.example.com and {api_host}.'),
+    'sends requests to api.example.com and the host that its setting `api_host` names.',
+  );
+  assert.equal(
+    hostsInWords('GET requests to the host that the setting `a` names, which must match ^[a-z]{2,9}$ on port 8443'),
+    'GET requests to the host that the setting `a` names on port 8443; what is set there must fit the pattern `^[a-z]{2,9}$`',
+  );
+  assert.equal(hostsInWords('nothing'), 'nothing');
 });

@@ -15,11 +15,14 @@ export function plural(n: number, one: string, many = `${one}s`): string {
   return `${count(n)} ${n === 1 ? one : many}`;
 }
 
+/** A number with its unit, which no line ends between. */
+export const measure = (value: number | string, unit: string) => `${value}\u00a0${unit}`;
+
 export function bytes(n: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB'];
   let [value, unit] = [n, 0];
   while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+  return measure(unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0), units[unit]!);
 }
 
 /** RFC 3339, or microseconds since 1970. */
@@ -79,3 +82,17 @@ export const AUTH: Record<string, string> = {
 };
 
 export const EFFECT: Record<string, string> = { read: 'Reads', write: 'Writes', destructive: 'Removes' };
+
+/** What a manifest writes as `{api_host}`, by the name of the setting. */
+const SETTING = /`?\{([a-z][\w-]*)\}`?/g;
+
+/** A sentence of the registry's about hosts, for `Words`: settings are said, and a pattern is called one. */
+export function hostsInWords(text: string): string {
+  const [, before = text, pattern, ports = ''] =
+    /^(.*), which must match (\^.*\$)( on (?:every )?port.*)?$/s.exec(text) ?? [];
+  const said = before.replace(SETTING, (_, name: string) => `the host that its setting \`${name}\` names`);
+  return pattern === undefined ? said : `${said}${ports}; what is set there must fit the pattern \`${pattern}\``;
+}
+
+/** One host as a manifest names it, for `Words`. */
+export const hostInWords = (host: string) => (host.startsWith('{') ? hostsInWords(host) : `\`${host}\``);

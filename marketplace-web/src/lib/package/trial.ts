@@ -1,9 +1,10 @@
 import type { Fixture, Trial } from '$lib/api/types';
 import { fileIds } from '$lib/schema/draft';
 import type { Entry } from '$lib/schema/entry.svelte';
+import { bytes } from '$lib/words';
 
 /** Bytes of the files that somebody hands in: what a request takes, in base64. */
-const FILE_BYTES = 256 << 10;
+export const FILE_BYTES = 256 << 10;
 
 /** Stand-ins for the files that come with a fixture, by their ids: a form names them, and the registry has them. */
 export type StandIns = ReadonlyMap<string, File>;
@@ -40,7 +41,7 @@ export async function trialOf(
 }
 
 async function base64(file: File): Promise<string> {
-  if (file.size > FILE_BYTES) throw new Error(`“${file.name}” is too large to be tried: at most 256 KiB.`);
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  if (file.size > FILE_BYTES) throw new Error(`“${file.name}” is too large to be tried: at most ${bytes(FILE_BYTES)}.`);
+  const content = new Uint8Array(await file.arrayBuffer());
+  return btoa(Array.from(content, (byte) => String.fromCharCode(byte)).join(''));
 }

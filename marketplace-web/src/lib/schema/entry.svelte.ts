@@ -29,6 +29,15 @@ export class Entry {
     this.isJson = draft === undefined;
   }
 
+  /** What tells one input from another, be it whole or not, and however it is written. */
+  get mark(): string {
+    const files: Files = new Map();
+    const text = this.isJson ? this.text : (toJson(this.field, this.draft, true, files) ?? '');
+    const named = [...(this.isJson ? this.files : files)].filter(([id]) => text.includes(JSON.stringify(id)));
+    const about = named.map(([, { name, size, lastModified }]) => `${name} ${size} ${lastModified}`);
+    return [text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1'), ...about].join('\n');
+  }
+
   /** What was entered, as JSON; what is no JSON is a SyntaxError. */
   json(): string {
     if (this.isJson) {

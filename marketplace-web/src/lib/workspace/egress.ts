@@ -1,6 +1,6 @@
 import type { Manifest } from '$lib/api/types';
 import type { Grant } from '$lib/api/workspace';
-import { list } from '$lib/words';
+import { hostsInWords, list } from '$lib/words';
 
 export type Asked = NonNullable<Manifest['egress']>[number];
 
@@ -42,9 +42,9 @@ export function destinations(asked: readonly Asked[], granted: readonly string[]
   return [...lines, ...left.map((text) => ({ asked: undefined, at: -1, on: true, text }))];
 }
 
-/** A grant in a line. */
+/** A grant in a line, for `Words`. */
 export function grantInWords({ egress, operations }: Grant): string {
-  const hosts = [...new Set(egress.map(hostOf))];
+  const hosts = [...new Set(egress.map((grant) => hostsInWords(hostOf(grant))))];
   const reach = hosts.length === 0 ? 'It reaches nobody' : `It may reach ${list(hosts)}`;
   const calls = operations ? `only ${operations.length} of its operations` : 'all that it does';
   return `${reach}; ${calls} may be called.`;

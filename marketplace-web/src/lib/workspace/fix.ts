@@ -33,4 +33,11 @@ export function fixOf(text: string | null | undefined, href: string): Fix | unde
   return undefined;
 }
 
+/** What is to be copied as it is: a command, a request of the API, lines of a manifest. None for a sentence. */
+export function kindOf(fix: string): 'command' | 'request' | 'lines' | undefined {
+  if (/^jackfield \S/.test(fix)) return 'command';
+  if (/^(GET|POST|PUT|PATCH|DELETE) \/\S/.test(fix)) return 'request';
+  return fix.startsWith('[[') ? 'lines' : undefined;
+}
+
 export const carryOut = ({ method, path, body }: Fix) => json<Installation>(path, { method, body });

@@ -1,5 +1,5 @@
 import type { Manifest } from '$lib/api/types';
-import { bytes, compact, count } from '$lib/words';
+import { bytes, compact, count, measure } from '$lib/words';
 
 /** What a call is bounded by, as a person calls it. */
 const TITLES: Record<string, string> = {
@@ -33,6 +33,6 @@ export function wishOf(limit: string, wishes: Manifest['limits'] = {}): number |
 /** A limit's value, as a person says it. */
 export function amount(unit: string, value: number): string {
   if (unit === 'bytes') return bytes(value);
-  if (unit === 'ms') return value % 1_000 === 0 ? `${count(value / 1_000)} s` : `${count(value)} ms`;
-  return unit.startsWith('units') ? `${compact(value)} ${unit}` : count(value);
+  if (unit === 'ms') return value % 1_000 === 0 ? measure(count(value / 1_000), 's') : measure(count(value), 'ms');
+  return unit.startsWith('units') ? measure(compact(value), unit) : count(value);
 }

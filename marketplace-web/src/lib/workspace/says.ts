@@ -80,3 +80,6 @@ export function latency(calls: Invocation[]): { median: number; most: number } |
   const [median, most] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[sorted.length - 1]];
   return median === undefined || most === undefined ? undefined : { median, most };
 }
+
+/** Seconds that a link lasts by which an account is connected: host/broker/src/limits.rs has it. */
+export const LINK_S = 900;

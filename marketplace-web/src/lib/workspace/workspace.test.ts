@@ -6,8 +6,9 @@ import type { Bill } from '$lib/api/workspace';
 import { billInWords, duration } from './bill';
 import { curl } from './curl';
 import { asGrant, destinations, grantInWords, hostOf } from './egress';
-import { fixOf } from './fix';
+import { fixOf, kindOf } from './fix';
 import { amount, wishOf } from './limits';
+import { START_BYTES, START_LINES, startOf } from './start';
 
 const HREF = '/v1/workspaces/main/installations/acme/crm';
 
@@ -29,6 +30,17 @@ test('only what changes this very installation is carried out', () => {
     `POST https://evil.example${HREF}/grant {"egress":"GET https://a.example"}`,
   ])
     assert.equal(fixOf(no, HREF), undefined, String(no));
+});
+
+test('what is to be copied is told from what is to be read', () => {
+  const kinds = [
+    "jackfield grant acme:crm --allow 'GET https://a.example'",
+    `PUT ${HREF}/grant {}`,
+    '[[egress]]\nhost = "a.example"',
+    'send the request over https',
+    '',
+  ].map(kindOf);
+  assert.deepEqual(kinds, ['command', 'request', 'lines', undefined, undefined]);
 });
 
 test('what is asked for meets what is granted', () => {
@@ -77,7 +89,7 @@ test('a limit in words, and what a manifest wishes', () => {
   );
   assert.deepEqual(
     [amount('ms', 1_500), amount('bytes', 64 << 20), amount('units of fuel', 1e9), amount('calls', 32)],
-    ['1,500 ms', '64 MiB', '1B units of fuel', '32'],
+    ['1,500\u00a0ms', '64\u00a0MiB', '1B\u00a0units of fuel', '32'],
   );
 });
 
@@ -98,20 +110,27 @@ test('a bill in words', () => {
     log_lines: 0,
   };
   assert.deepEqual(billInWords(none), [
-    ['Time', '8.8 ms, 0.7 ms of it outside the sandbox'],
+    ['Time', '8.8\u00a0ms, 0.7\u00a0ms of it outside the sandbox'],
     ['Computing', '20,359 units of fuel'],
-    ['Memory', '1.1 MiB at the most'],
+    ['Memory', '1.1\u00a0MiB at the most'],
     ['Requests', 'none sent; 1 denied'],
   ]);
   assert.deepEqual(
     billInWords({ ...none, http_requests: 2, http_denied: 0, file_bytes_in: 3, log_lines: 1 }).slice(3),
     [
-      ['Requests', '2 sent, with 0 bytes out and 0 bytes in'],
-      ['Files', '3 bytes read, 0 bytes written'],
+      ['Requests', '2 sent, with 0\u00a0bytes out and 0\u00a0bytes in'],
+      ['Files', '3\u00a0bytes read, 0\u00a0bytes written'],
       ['Log', '1 line'],
     ],
   );
-  assert.deepEqual([999_999, 1_234_567, 61_000_000].map(duration), ['1000 ms', '1.2 s', '61 s']);
+  assert.deepEqual([999_999, 1_234_567, 61_000_000].map(duration), ['1000\u00a0ms', '1.2\u00a0s', '61\u00a0s']);
+  // In a try nothing is sent.
+  const tried = (http_requests: number, answers: 'recording' | 'nobody') =>
+    billInWords({ ...none, http_requests, http_denied: 0 }, answers)[3]?.[1];
+  assert.deepEqual(
+    [tried(0, 'recording'), tried(1, 'recording'), tried(2, 'nobody')],
+    ['none', '1 request, answered by the recording', '2 requests, not all of them on the recording'],
+  );
 });
 
 test('a program’s call, with its quotes and its files', () => {
@@ -125,4 +144,26 @@ test('a program’s call, with its quotes and its files', () => {
   assert.match(of('a'), /-d '\{"says":"it'\\''s"\}' \\\n {4}http:\/\/h\/v1$/);
   assert.match(of('b'), /-F 'input=\{"file":\{"\$file":"x"\}\}' \\\n {4}-F 'x=@FILE'/);
   assert.match(of('c'), /-d '\{\}'/);
+});
+
+test('how a file begins is shown where it is text, as far as it is whole', () => {
+  const file = (content: string | Buffer, name = 'rows', media_type = 'text/csv') => {
+    const bytes = Buffer.from(content);
+    return { id: 'file-1', name, media_type, bytes: bytes.length, base64: bytes.toString('base64') };
+  };
+  assert.deepEqual(startOf(file('a,b\n1,2\n')), { text: 'a,b\n1,2', more: false });
+  const lines = (n: number) => Array.from({ length: n }, (_, at) => `${at}\n`).join('');
+  assert.equal(startOf(file(lines(START_LINES)))?.more, false);
+  const many = startOf(file(lines(START_LINES + 1)));
+  assert.deepEqual([many?.text.split('\n').length, many?.more], [START_LINES, true]);
+  // Four bytes of UTF-8 are nowhere cut in two.
+  const long = startOf(file(`a${'🧵'.repeat(2_000)}`));
+  assert.equal(long?.text, `a${'🧵'.repeat((START_BYTES >> 2) - 1)}`);
+  assert.equal(startOf(file('x'.repeat(START_BYTES)))?.more, false);
+  assert.equal(startOf(file('x'.repeat(START_BYTES + 1)))?.more, true);
+  for (const type of ['application/json', 'application/x-ndjson', 'application/ld+json', 'text/plain; charset=utf-8'])
+    assert.ok(startOf(file('{}', 'rows', type)), type);
+  assert.ok(startOf(file('{}', 'rows.jsonl', 'application/octet-stream')));
+  for (const no of [file('x', 'a.png', 'image/png'), file(Buffer.from([0xff, 0xfe])), file('a\0b'), file('')])
+    assert.equal(startOf(no), undefined);
 });
