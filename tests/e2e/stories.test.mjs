@@ -258,7 +258,11 @@ test('a visitor tries an operation on what the package has recorded', async (t) 
   });
 
   await t.test('with a file of his own', async () => {
-    const own = { name: 'own.csv', mimeType: 'text/csv', buffer: Buffer.from('name,cost\nloom,7\nshuttle,3\nbobbin,1\n') };
+    const own = {
+      name: 'own.csv',
+      mimeType: 'text/csv',
+      buffer: Buffer.from('name,cost\nloom,7\nshuttle,3\nbobbin,1\n'),
+    };
     await form('CSV to JSON lines').locator('input[type=file]').setInputFiles(own);
     await form('CSV to JSON lines').getByRole('button', { name: 'Try it' }).click();
     await page.getByText('"rows_out": 3').waitFor();
