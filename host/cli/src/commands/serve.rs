@@ -57,7 +57,8 @@ async fn serve_configured(
     let is_alone = flags.only == Some(Served::Registry);
     if flags.check {
         if !is_alone {
-            serving::open(registry.clone(), beside, &format!("http://{listen}"), context).await?;
+            let url = reached_by(&registry, format!("http://{listen}"));
+            serving::open(registry.clone(), beside, &url, &url, context).await?;
         }
         registry.db.close().await;
         return context.ui.answer(&json!({ "checked": true, "data": data }), |page| {
@@ -81,7 +82,7 @@ async fn serve_configured(
     }
     let stop = CancellationToken::new();
     let port = Port { listener, tls, trust_forwarded: registry.config.trust_forwarded, bounds };
-    let reached_by = registry.config.public_url.clone().unwrap_or_else(|| url.clone());
+    let reached_by = reached_by(&registry, url.clone());
     let server = match is_alone {
         true => Server::of_registry(registry),
         false => {
@@ -90,7 +91,7 @@ async fn serve_configured(
                 true => reached_by.clone(),
                 false => own_door(&registry, stop.clone()).await?,
             };
-            let server = serving::open(registry, beside, &own, context).await?;
+            let server = serving::open(registry, beside, &own, &reached_by, context).await?;
             if is_beside { server.without_registry() } else { server }
         }
     };
@@ -117,6 +118,11 @@ fn open_files() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
     if raised { maximum } else { current }.unwrap_or(u64::MAX)
+}
+
+/// By which URL people reach it: `public_url`, or where it listens.
+fn reached_by(registry: &jackfield_registry::Shared, listens: String) -> String {
+    registry.config.public_url.clone().unwrap_or(listens)
 }
 
 async fn open_port(address: SocketAddr) -> Result<TcpListener, Failed> {

@@ -53,16 +53,16 @@ struct Running {
     sessions: Sessions,
 }
 
-/// Opens workspaces and their broker beside a registry. `url` is where this process reaches that registry.
+/// Opens workspaces and their broker beside a registry. `own` is where this process reaches that registry, `public_url` where people reach both.
 pub(crate) async fn open(
     registry: jackfield_registry::Shared,
     config: Config,
-    url: &str,
+    own: &str,
+    public_url: &str,
     context: &Context,
 ) -> Result<Server, Failed> {
     let roots = context.root_certificates()?;
     let data = registry.config.data.clone();
-    let public_url = registry.config.public_url.clone().unwrap_or_else(|| url.to_owned());
     let database = registry.config.database.clone();
     let network = provider_network(Arc::new(SystemResolver), &roots)?;
     let parts = home::HomeParts { database: database.clone(), sender: network, hooks: None, events: None };
@@ -74,7 +74,7 @@ pub(crate) async fn open(
     let sessions = Sessions::new(broker.clone(), flows.clone(), place);
 
     let releases = Arc::new(Releases::new(context.at(&data)));
-    releases.set_own(own(&registry, url).map_err(Failed::from_problem)?);
+    releases.set_own(believed(&registry, own).map_err(Failed::from_problem)?);
     let rows = database.unwrap_or_else(|| format!("sqlite://{}", data.join("workspaces.sqlite").display()));
     let db = Db::open(&rows, PoolLimits::default()).await.map_err(|error| Failed::from_problem(error.into()))?;
     let (engines, shared) = (Engines::with_calls(config.concurrent_calls), (broker.clone(), flows.clone()));
@@ -109,7 +109,7 @@ pub(crate) async fn open(
 }
 
 /// What workspaces believe of the registry beside them.
-fn own(registry: &jackfield_registry::Shared, url: &str) -> Result<TrustedRegistry, Problem> {
+fn believed(registry: &jackfield_registry::Shared, url: &str) -> Result<TrustedRegistry, Problem> {
     Ok(TrustedRegistry {
         url: url.to_owned(),
         origin: registry.config.origin.clone(),
