@@ -229,7 +229,10 @@ test('a provider is chosen from those that are known, and asks for what it must 
   await page.getByRole('link', { name: 'Go on to connect it' }).waitFor();
 
   await open(page, `${MAIN}/connections`);
-  await page.getByText(/^Nobody has finished it\. The link that it was made with ends in/).first().waitFor();
+  await page
+    .getByText(/^Nobody has finished it\. The link that it was made with ends in/)
+    .first()
+    .waitFor();
   assert.deepEqual(page.complaints, []);
 });
 
