@@ -18,7 +18,7 @@ pub const FUEL_YIELD_INTERVAL: u64 = 10_000_000;
 pub const SHARDS: usize = 8;
 /// Calls that run at once on one engine, unless said otherwise. Beyond it a call waits for its turn.
 pub const CALLS_PER_SHARD: usize = 1_000;
-/// Calls that run at once on all engines, at the most: their memories use three quarters of 47 bits of addresses, and each call some five
+/// Calls that run at once on all engines, at the most: their memories use three quarters of 47 bits of addresses, and each call some six
 /// of the 65 530 mappings that Linux lets a process have.
 pub const CALLS_AT_ONCE: usize = 8_000;
 /// Memories of a slot, on average: Rust guests have one, JavaScript's and Python's up to three, and such a call takes more than one slot.

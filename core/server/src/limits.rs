@@ -15,7 +15,7 @@ pub const RATES_REMEMBERED: usize = 100_000;
 /// Connections at once, unless an operator says otherwise: each costs two buffers. More wait in the kernel's queue.
 pub const CONNECTIONS: usize = 2048;
 
-/// As many as an operator can allow: some 20 KiB each while nothing happens on them.
+/// As many as an operator can allow: each has two buffers and a file of the process.
 pub const CONNECTIONS_MOST: usize = 100_000;
 
 /// Connections at once from one address (of IPv6, one /64): a large office behind one router, and a sixteenth of all there are.

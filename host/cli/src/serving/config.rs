@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::telemetry::LogFormat;
 use crate::error::Failed;
 
-/// Calls that run at once where nobody says otherwise: of most, some 100 KiB are in memory.
+/// Calls that run at once where nobody says otherwise: one that waits for an upstream takes some 150 KiB.
 const CONCURRENT_CALLS: usize = 2_000;
 
 /// The keys of `jackfield serve` that the registry does not know.
