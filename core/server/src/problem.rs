@@ -45,6 +45,22 @@ pub struct ProblemBody {
     pub errors: Vec<Fault>,
 }
 
+impl ProblemBody {
+    /// One without a hint.
+    pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        let code = code.into();
+        Self {
+            r#type: format!("https://jackfield.dev/errors/{code}"),
+            title: status.canonical_reason().unwrap_or("error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code,
+            hint: None,
+            errors: Vec::new(),
+        }
+    }
+}
+
 /// A place in a value, and what is wrong with it.
 #[derive(utoipa::ToSchema)]
 #[allow(dead_code, reason = "how the OpenAPI document describes `Fault`")]
@@ -133,13 +149,9 @@ impl Problem {
     /// The body.
     pub fn body(&self) -> ProblemBody {
         ProblemBody {
-            r#type: format!("https://jackfield.dev/errors/{}", self.code),
-            title: self.status.canonical_reason().unwrap_or("error").to_owned(),
-            status: self.status.as_u16(),
-            detail: self.message.clone(),
-            code: self.code.to_owned(),
             hint: self.hint.clone(),
             errors: self.errors.clone(),
+            ..ProblemBody::new(self.status, self.code, &self.message)
         }
     }
 }

@@ -122,15 +122,7 @@ pub(crate) fn created(file: &OutputFile) -> Result<CreatedFile<'_>, Failure> {
 fn no_success(invocation: &str, outcome: &Outcome, failure: &Failure) -> Response {
     let Outcome { bill, denials, log, .. } = outcome;
     let Said { status, code, hint, retryable, retry_after_s } = say(failure);
-    let problem = ProblemBody {
-        r#type: format!("https://jackfield.dev/errors/{code}"),
-        title: status.canonical_reason().unwrap_or("error").to_owned(),
-        status: status.as_u16(),
-        detail: failure.to_string(),
-        code,
-        hint,
-        errors: Vec::new(),
-    };
+    let problem = ProblemBody { hint, ..ProblemBody::new(status, code, failure.to_string()) };
     let request_sent = request_sent(failure, bill);
     let answer = NoSuccess { problem, invocation, failure, retryable, request_sent, bill, denials, log };
     let body = serde_json::to_vec(&answer).unwrap_or_default();

@@ -111,15 +111,7 @@ fn cassette(package: &Package, trial: &Trial) -> Result<Cassette, Failed> {
 fn refused(failed: Failed) -> Result<Tried, Failed> {
     let status = if failed.is_not_found() { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
     let (code, detail, hint, errors) = failed.into_parts();
-    let body = ProblemBody {
-        r#type: format!("https://jackfield.dev/errors/{code}"),
-        title: status.canonical_reason().unwrap_or("error").to_owned(),
-        status: status.as_u16(),
-        detail,
-        code: code.into_owned(),
-        hint,
-        errors,
-    };
+    let body = ProblemBody { hint, errors, ..ProblemBody::new(status, code, detail) };
     Ok(Tried { status: status.as_u16(), body: to_raw_value(&body).map_err(|error| fault(&error))? })
 }
 
